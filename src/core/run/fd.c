@@ -1,0 +1,265 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/bug.h"
+#include "core/run/loop.h"
+
+enum { FIRST_SLOTS = 64 };
+
+/* ---- the table: one slot per descriptor number; a slot moves when the table grows, so nobody keeps a pointer ---- */
+
+static struct fd_slot *slot_of(struct loop *l, int fd)
+{
+    BUG_IF(fd < 0);
+    if ((size_t)fd >= l->fd_count) {
+        size_t count = l->fd_count == 0 ? FIRST_SLOTS : l->fd_count;
+
+        while (count <= (size_t)fd)
+            count *= 2;
+        l->fds = xrealloc_array(l->fds, count, sizeof *l->fds);
+        memset(l->fds + l->fd_count, 0, (count - l->fd_count) * sizeof *l->fds);
+        l->fd_count = count;
+    }
+    return &l->fds[fd];
+}
+
+static bool watch(struct loop *l, int fd, uint32_t events, struct err *err)
+{
+    struct epoll_event event = {.events = events, .data.u32 = (uint32_t)fd};
+
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return true;
+    /* Left over from an earlier life of the number, whose open file lives on elsewhere. */
+    if (errno == EEXIST && epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, &event) == 0 &&
+        epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return true;
+    return err_sys(err, "watch descriptor %d", fd);
+}
+
+void fd_event(struct loop *l, const struct epoll_event *event)
+{
+    uint32_t fd = event->data.u32, events = event->events;
+    struct fd_slot *slot;
+
+    if (fd >= l->fd_count)
+        return;
+    slot = &l->fds[fd];
+    if (slot->mode == FD_CALLBACK) {
+        slot->fn();
+        return;
+    }
+    if (slot->mode == FD_UNKNOWN)
+        return;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        slot->ended = true;
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        slot->ready[FD_READ] = true;
+        if (slot->waiter[FD_READ] != NULL)
+            task_wake(slot->waiter[FD_READ], WOKE_BY_EVENT);
+    }
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+        slot->ready[FD_WRITE] = true;
+        if (slot->waiter[FD_WRITE] != NULL)
+            task_wake(slot->waiter[FD_WRITE], WOKE_BY_EVENT);
+    }
+}
+
+bool fd_call_when_readable(struct loop *l, int fd, void (*fn)(void), struct err *err)
+{
+    struct fd_slot *slot = slot_of(l, fd);
+
+    if (!watch(l, fd, EPOLLIN, err))
+        return false;
+    *slot = (struct fd_slot){.mode = FD_CALLBACK, .fn = fn};
+    return true;
+}
+
+void fd_free_all(struct loop *l)
+{
+    free(l->fds);
+    free(l->listeners);
+}
+
+/* ---- ordinary descriptors ---- */
+
+static bool know_fd(struct loop *l, int fd, struct err *err)
+{
+    if (!watch(l, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, err)) {
+        if (err->sys != EPERM)
+            return false;
+        *slot_of(l, fd) = (struct fd_slot){.mode = FD_ALWAYS_READY};
+        return true;
+    }
+    *slot_of(l, fd) = (struct fd_slot){.mode = FD_EDGE};
+    return true;
+}
+
+/* Listed for the sweep: behind all that parked earlier. */
+static enum woke park_on_fd(struct loop *l, struct task *t, int fd, enum fd_want want, deadline by)
+{
+    struct fd_slot *slot = slot_of(l, fd);
+    enum woke woke;
+
+    BUG_IF(slot->waiter[want] != NULL);
+    slot->waiter[want] = t;
+    t->waits_fd = fd;
+    list_push_back(&l->parked, &t->parked);
+    woke = task_park(NULL, by, want == FD_READ ? "read" : "write");
+    list_remove(&t->parked);
+    slot_of(l, fd)->waiter[want] = NULL;
+    return woke;
+}
+
+bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void *arg), void *arg, struct err *err)
+{
+    struct loop *l = loop_get();
+    struct task *t = loop_task();
+    struct fd_slot *slot = slot_of(l, fd);
+    enum woke woke;
+
+    if (t->cancelled)
+        return woke_to_err(WOKE_BY_CANCEL, err);
+    if (slot->mode == FD_UNKNOWN) {
+        if (!know_fd(l, fd, err))
+            return false;
+        slot = slot_of(l, fd);
+    }
+    if (slot->mode == FD_ALWAYS_READY)
+        return true;
+    BUG_IF(slot->mode != FD_EDGE);
+    if (!slot->ready[want] && !(want == FD_READ && slot->ended)) {
+        t->idle = idle;
+        t->idle_arg = arg;
+        woke = park_on_fd(l, t, fd, want, by);
+        if (woke != WOKE_BY_EVENT)
+            return woke_to_err(woke, err);
+    }
+    slot_of(l, fd)->ready[want] = false;
+    return true;
+}
+
+bool task_wait_fd(int fd, enum fd_want want, deadline by, struct err *err)
+{
+    return task_wait_fd_idle(fd, want, by, NULL, NULL, err);
+}
+
+void fd_forget(int fd)
+{
+    struct loop *l = loop_get();
+    struct fd_slot *slot;
+
+    if (fd < 0 || (size_t)fd >= l->fd_count)
+        return;
+    slot = &l->fds[fd];
+    BUG_IF(slot->waiter[FD_READ] != NULL || slot->waiter[FD_WRITE] != NULL);
+    if (slot->mode == FD_LISTENER)
+        for (size_t i = 0; i < l->listener_count; i++)
+            if (l->listeners[i] == fd)
+                l->listeners[i] = l->listeners[--l->listener_count];
+    /* Closing does not end the watch while another process has the open file too. */
+    if (slot->mode != FD_UNKNOWN && slot->mode != FD_ALWAYS_READY)
+        (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    *slot = (struct fd_slot){0};
+}
+
+void fd_close(int fd)
+{
+    int code = errno;
+
+    if (fd < 0)
+        return;
+    fd_forget(fd);
+    (void)close(fd);
+    errno = code;
+}
+
+/* ---- listeners ---- */
+
+static bool arm_listener(struct loop *l, int fd, struct err *err)
+{
+    if (!watch(l, fd, EPOLLIN | EPOLLEXCLUSIVE, err))
+        return false;
+    *slot_of(l, fd) = (struct fd_slot){.mode = FD_LISTENER};
+    if (l->listener_count == l->listener_cap) {
+        l->listener_cap = l->listener_cap == 0 ? 8 : l->listener_cap * 2;
+        l->listeners = xrealloc_array(l->listeners, l->listener_cap, sizeof *l->listeners);
+    }
+    l->listeners[l->listener_count++] = fd;
+    return true;
+}
+
+/* Before each poll, so that a task which accepts and waits again in one turn costs no system call. */
+void fd_disarm_listeners(struct loop *l)
+{
+    for (size_t i = 0; i < l->listener_count;) {
+        struct fd_slot *slot = &l->fds[l->listeners[i]];
+
+        if (slot->waiter[FD_READ] != NULL) {
+            i++;
+            continue;
+        }
+        (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->listeners[i], NULL);
+        *slot = (struct fd_slot){0};
+        l->listeners[i] = l->listeners[--l->listener_count];
+    }
+}
+
+bool task_wait_listener(int fd, deadline by, struct err *err)
+{
+    struct loop *l = loop_get();
+    struct task *t = loop_task();
+
+    if (t->cancelled)
+        return woke_to_err(WOKE_BY_CANCEL, err);
+    if (slot_of(l, fd)->mode == FD_UNKNOWN && !arm_listener(l, fd, err))
+        return false;
+    BUG_IF(slot_of(l, fd)->mode != FD_LISTENER);
+    t->idle = NULL;
+    return woke_to_err(park_on_fd(l, t, fd, FD_READ, by), err);
+}
+
+/* ---- children ---- */
+
+/* Without pidfd_open() (old kernels, emulators): looks again and again, less and less often. */
+static bool wait_child_by_looking(int pid, deadline by, int *status, struct err *err)
+{
+    int64_t pause_us = MILLIS(1);
+
+    for (;;) {
+        pid_t got = waitpid(pid, status, WNOHANG);
+
+        if (got == pid)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return err_sys(err, "wait for process %d", pid);
+        if (deadline_passed(by))
+            return woke_to_err(WOKE_BY_DEADLINE, err);
+        if (!task_sleep(deadline_sooner(by, deadline_in(pause_us)), err))
+            return false;
+        if (pause_us < MILLIS(100))
+            pause_us *= 2;
+    }
+}
+
+bool task_wait_child(int pid, deadline by, int *status, struct err *err)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int result = 0;
+    bool ended;
+
+    if (fd < 0 && errno == ESRCH)
+        return err_sys(err, "wait for process %d", pid);
+    if (fd < 0)
+        return wait_child_by_looking(pid, by, status, err);
+    ended = task_wait_fd(fd, FD_READ, by, err);
+    fd_close(fd);
+    if (!ended)
+        return false;
+    if (waitpid(pid, &result, WNOHANG) != pid)
+        return err_sys(err, "wait for process %d", pid);
+    *status = result;
+    return true;
+}
