@@ -1,0 +1,60 @@
+/* core/dns/dns.h - DNS questions as tasks, over c-ares.
+ *
+ * One resolver per process; its sockets live on the loop.  Every answer is checked and bounded (at most 1000 records;
+ * names printable and at most 255 bytes), and copied into the caller's arena.  Depends on: core/net. */
+#ifndef CORE_DNS_DNS_H
+#define CORE_DNS_DNS_H
+
+#include "core/base/arena.h"
+#include "core/net/endpoint.h"
+
+struct dns; /* the resolver */
+
+/* Reads /etc/resolv.conf now (before chroot).  NULL: *ERR set. */
+struct dns *dns_open(struct err *err);
+void dns_close(struct dns *d);
+/* True when resolv.conf has changed since dns_open: the service should restart when idle. */
+bool dns_config_changed(const struct dns *d);
+
+enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_got {
+    DNS_FOUND,
+    DNS_NO_DATA,   /* the name exists, no such records */
+    DNS_NO_NAME,   /* NXDOMAIN */
+    DNS_TRY_AGAIN, /* SERVFAIL, no answer, refused: temporary */
+    DNS_BAD,       /* malformed answer or name: permanent */
+    DNS_FAILED,    /* cancelled, or no memory in the arena: *ERR set */
+};
+
+struct dns_record {
+    struct dns_record *next; /* in answer order */
+    enum dns_type type;
+    unsigned preference;     /* MX */
+    unsigned ttl;
+    slice name;              /* owner */
+    slice text;              /* MX, CNAME, NS, PTR: the name without final dot ("" for "."); TXT: joined strings */
+    struct endpoint address; /* A, AAAA; port 0 */
+};
+
+struct dns_answer {
+    struct dns_record *records; /* only of the asked type; CNAMEs followed */
+    slice canonical;            /* the name the records belong to */
+    bool authenticated;         /* AD bit, when the resolver may be trusted */
+    char reason[256];           /* for the non-FOUND: e.g. "Host or domain name not found. Name service error for name=x
+                                 * type=MX: Host not found, try again" */
+};
+
+/* NAME has no NUL; a final dot is allowed.  No search list is applied. */
+MUST_CHECK enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,
+                                   struct dns_answer *out, struct err *err);
+/* The PTR name of ADDRESS ("1.2.0.192.in-addr.arpa") and its look-up. */
+MUST_CHECK enum dns_got dns_lookup_ptr(struct dns *d, const struct endpoint *address, struct arena *arena, deadline by,
+                                       struct dns_answer *out, struct err *err);
+
+/* Names by NSS (getaddrinfo / getnameinfo: /etc/hosts, then DNS) on the helper pool. */
+MUST_CHECK enum dns_got host_lookup(slice name, int family, struct arena *arena, deadline by, struct dns_answer *out,
+                                    struct err *err);
+MUST_CHECK enum dns_got host_lookup_name(const struct endpoint *address, struct arena *arena, deadline by,
+                                         struct dns_answer *out, struct err *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* core/io/stream_inner.h - what the two halves of a stream share.  For core/io alone. */
+#ifndef CORE_IO_STREAM_INNER_H
+#define CORE_IO_STREAM_INNER_H
+
+#include "core/io/stream.h"
+
+enum { READ_BYTES = 4096, WRITE_BYTES_MOST = 64 * 1024, YIELD_AFTER_BYTES = 64 * 1024 };
+
+struct stream {
+    int read_fd, write_fd;
+    char *in; /* unread bytes are in[in_at .. in_end) */
+    size_t in_at, in_end, in_cap;
+    char *out;
+    size_t out_n, out_cap;
+    size_t moved; /* since the last wait, for fairness */
+    struct err *write_failure;
+    bool discarding;
+    bool eof, manual_flush, was_blocking;
+};
+
+enum fill { FILL_FAILED, FILL_EOF, FILL_MORE };
+/* Gets at least one byte more into the input buffer, behind what is unread there. */
+MUST_CHECK enum fill stream_fill(struct stream *s, deadline by, struct err *err);
+
+static inline slice stream_unread(const struct stream *s)
+{
+    return (slice){s->in + s->in_at, s->in_end - s->in_at};
+}
+
+static inline void stream_take(struct stream *s, size_t n)
+{
+    s->in_at += n;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* mail/content/submit.h - writing a message to cleanup(8) from inside a daemon: smtpd, pickup, bounce, local.
+ *
+ * A submission is a connection to public/cleanup.  Records are gathered and go out in large writes.  Closing before
+ * submit_finish() cancels: cleanup removes the file.  Depends on: mail/proto, mail/queue, mail/service. */
+#ifndef MAIL_CONTENT_SUBMIT_H
+#define MAIL_CONTENT_SUBMIT_H
+
+#include "core/base/arena.h"
+#include "core/io/stream.h"
+#include "mail/queue/record.h"
+
+struct submission {
+    struct stream *stream;
+    char queue_id[101];
+    bool broken; /* a write failed: cleanup's own status tells more */
+};
+
+/* Connects and reads the hello with the queue id.  FLAGS are written, not yet flushed. */
+MUST_CHECK bool submit_begin(struct submission *s, int64_t flags, deadline by, struct err *err);
+/* One record.  After a write error (cleanup has given up early) it keeps returning true and drops data: the status comes
+ * from submit_finish(). */
+MUST_CHECK bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err);
+MUST_CHECK bool submit_recordf(struct submission *s, deadline by, struct err *err, int type, const char *format, ...)
+    PRINTF_LIKE(5, 6);
+/* After the E record: flushes, reads status and reason (REASON in ARENA).  Closes. */
+MUST_CHECK bool submit_finish(struct submission *s, struct arena *arena, deadline by, int64_t *status, slice *reason,
+                              struct err *err);
+/* Closes without finishing: cancelled. Harmless after submit_finish(). */
+void submit_cancel(struct submission *s);
+
+/* Begins an internally generated notice (post_mail of flow.md / queue-file.md section 8 "notices"): T, log_message_origin,
+ * trace flags, S, R, M, the two Received lines and Date.  The caller adds headers and body with submit_text() and ends with
+ * submit_notice_end() (X, E, status). */
+struct notice_options {
+    slice sender, recipient; /* internal form */
+    int trace_flags;
+    int64_t cleanup_flags; /* CLEANUP_FROM_NOTICE */
+    bool smtputf8;
+};
+MUST_CHECK bool submit_notice(struct submission *s, const struct notice_options *o, deadline by, struct err *err);
+MUST_CHECK bool submit_textf(struct submission *s, deadline by, struct err *err, const char *format, ...) PRINTF_LIKE(4, 5);
+MUST_CHECK bool submit_notice_end(struct submission *s, deadline by, int64_t *status, struct err *err);
+
+#endif

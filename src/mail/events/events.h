@@ -1,0 +1,75 @@
+/* mail/events/events.h - everything a program reports: one typed event each, printed as Postfix's log line.
+ *
+ * Only programs call these.  events_open() gives the process its log; before it, lines go to stderr.  One call is one line.
+ * Catalogue and exact texts: flow.md section 3.  Addresses are printed in external (quoted) form, non-printables as '?'. */
+#ifndef MAIL_EVENTS_EVENTS_H
+#define MAIL_EVENTS_EVENTS_H
+
+#include "core/log/log.h"
+#include "mail/envelope/message_times.h"
+#include "mail/envelope/outcome.h"
+#include "mail/envelope/recipient.h"
+
+void events_open(struct log *log);
+struct log *events_log(void);
+
+/* ---- free text, for what has no event of its own ---- */
+void event_info(const char *format, ...) PRINTF_LIKE(1, 2);
+void event_warning(const char *format, ...) PRINTF_LIKE(1, 2);
+void event_error(const char *format, ...) PRINTF_LIKE(1, 2);
+/* Logs "fatal: ..." and ends the process with status 1 after a second's pause (so that a failing daemon does not spin);
+ * in commands (events_set_fatal) at once, with the given status. */
+NORETURN void event_fatal(const char *format, ...) PRINTF_LIKE(1, 2);
+void events_set_fatal(int exit_status, bool pause);
+
+/* ---- a message's journey; ID is the queue id ---- */
+struct event_received_local {   /* pickup: "ID: uid=U from=<S>[ orig_id=OLD]" */
+    slice id;
+    unsigned uid;
+    slice sender;
+    slice orig_id; /* empty: not requeued */
+};
+struct event_received_client {  /* smtpd: "ID: client=NAME[ADDR][, sasl_method=..., sasl_username=...][, sasl_sender=...]..." */
+    slice id, client; /* "name[addr]" */
+    slice sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client;
+};
+struct event_message_id {       /* cleanup: "ID: message-id=<...>"; RESENT: "resent-message-id" */
+    slice id, message_id;
+    bool resent;
+};
+struct event_queued {           /* qmgr: "ID: from=<S>, size=N, nrcpt=N (queue active)" */
+    slice id, sender;
+    int64_t size;
+    int recipients;
+};
+struct event_attempt {          /* delivery line of flow.md 3.1; STATUS from outcome.kind unless STATUS_TEXT is set */
+    slice id;
+    const struct recipient *recipient;
+    const struct message_times *times;
+    const struct outcome *outcome;
+    slice status_text;          /* "sent" ... overrides ("deliverable", "expanded") */
+    int delay_digits;           /* delay_logging_resolution_limit; 2 */
+};
+struct event_expired {          /* qmgr: "ID: from=<S>, status=expired, returned to sender" (FORCED: force-expired) */
+    slice id, sender;
+    bool forced;
+};
+struct event_notice {           /* bounce: "ID: sender non-delivery notification: NEWID" */
+    slice id;
+    const char *kind;           /* "sender non-delivery notification" */
+    slice new_id;
+};
+
+void event_received_local(const struct event_received_local *e);
+void event_received_client(const struct event_received_client *e);
+void event_message_id(const struct event_message_id *e);
+void event_queued(const struct event_queued *e);
+void event_attempt(const struct event_attempt *e);
+void event_removed(slice id);
+void event_expired(const struct event_expired *e);
+void event_notice(const struct event_notice *e);
+
+/* Address text for a log line: external form, '?' for non-printables, "" stays empty (the caller writes the <>). */
+void event_print_address(slice internal, struct buf *out);
+
+#endif

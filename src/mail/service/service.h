@@ -1,0 +1,97 @@
+/* mail/service/service.h - the life of a daemon under master: start, accept, drain, stop.
+ *
+ * A daemon is one `struct service` and a main() that calls service_main().  service_main parses the argv that master
+ * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls start(), changes root and drops
+ * privileges, runs the loop, and reports to master on descriptor 5 (12-byte status messages, section 4):
+ *   stream services say TAKEN, then AVAIL, at their first accept and nothing for later ones; they stay TAKEN and stop
+ *     polling the listener above worker_session_step sessions, at their limit, or while draining
+ *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned, each time
+ * The limit on sessions comes from the master.cf row (architecture section 2).  max_idle and max_use end an idle worker
+ * (exit 0); EOF on descriptor 5 (reload, stop) starts draining.  A changed table (service_watch_table) makes it drain too.
+ *
+ * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns.
+ * Depends on: core/*, mail/params, mail/events. */
+#ifndef MAIL_SERVICE_SERVICE_H
+#define MAIL_SERVICE_SERVICE_H
+
+#include "core/io/stream.h"
+#include "core/net/endpoint.h"
+#include "mail/params/params.h"
+
+enum service_instances {
+    SERVICE_ANY,       /* any process limit */
+    SERVICE_ONE,       /* refuses to start without -l: "service X requires a process limit of 1" */
+    SERVICE_UNLIMITED, /* refuses to start without -z */
+};
+
+enum service_flags {
+    SERVICE_PRIVILEGED = 1,  /* stays root (local, virtual): refuses -u */
+    SERVICE_NEVER_IDLES = 2, /* no max_idle, no max_use: qmgr, postlogd */
+    SERVICE_MULTI = 4,       /* clients stay connected between requests (rewrite, proxymap, anvil): an idle client does not
+                              * keep the process alive beyond max_idle of the last request */
+    SERVICE_HAS_ARGUMENTS = 8, /* accepts arguments after the options (pipe, spawn) */
+};
+
+/* What the daemon was started as.  Lives for the whole process. */
+struct service_run {
+    struct params *params;
+    const char *name;        /* service name: -n, or the program's name; "smtp", "defer", "rewrite" */
+    const char *type;        /* -t: "unix", "inet", "fifo", "pass", "unix-dgram" */
+    const char *program;     /* basename of argv[0] */
+    bool unprivileged, chroot, stress, standalone /* -S: one session on stdin/stdout */;
+    unsigned session_limit;  /* sessions or deliveries at once in this process */
+    char **arguments;        /* after the options; NULL-terminated */
+    uid_t mail_uid;          /* of mail_owner (rootless: own) */
+    gid_t mail_gid;
+    bool rootless;           /* not started by root */
+};
+
+struct service {
+    const char *name; /* program name: "smtpd" */
+    enum service_instances instances;
+    unsigned flags;
+
+    /* Before chroot and loss of privileges, outside any task (must not suspend): open tables, resolver.  False ends the
+     * daemon with "fatal: ERR". */
+    bool (*pre_start)(struct service_run *run, struct err *err);
+    /* After privileges are dropped, as the first task: may suspend.  Optional. */
+    bool (*start)(struct service_run *run, struct err *err);
+
+    /* One of these three: */
+    void (*client)(struct stream *s);                       /* stream services: one task per connection */
+    void (*trigger)(slice request);                         /* trigger services: the bytes read, at least 1 */
+    void (*datagram)(slice packet);                         /* unix-dgram: one packet (must not suspend) */
+
+    void (*tick)(void);      /* about every 10 s from the loop; optional, must not suspend */
+    void (*stop)(void);      /* before exit; may suspend; optional */
+    int64_t watchdog_us;     /* 0: 10 s */
+};
+
+/* Runs the daemon; returns its exit status for main(). */
+int service_main(const struct service *service, int argc, char **argv);
+
+/* The running daemon's view of itself; valid from pre_start() on. */
+struct service_run *service_run(void);
+struct params *service_params(void);
+
+/* Starts draining: no more accepts; the process exits when the last session ends.  WHY is logged when not NULL. */
+void service_drain(const char *why);
+bool service_is_draining(void);
+
+/* Starts FN(ARG) as a background task of the daemon (qmgr's scans, smtp's deliveries); draining waits for these too unless
+ * BACKGROUND is set. */
+MUST_CHECK bool service_spawn(const char *name, task_fn *fn, void *arg, bool background, struct err *err);
+
+/* For `pass` services: the endpoints that came with the passed socket; for others the socket's own.  Ports included.
+ * False when the stream is not inet (stdin mode, UNIX). */
+bool service_endpoints(struct stream *s, struct endpoint *client, struct endpoint *server);
+
+/* Asks this every 10 s; true makes the worker drain ("table X has changed -- restarting"). */
+void service_watch(bool (*changed)(void *arg, struct buf *name), void *arg);
+
+/* in_flow_delay pipe, descriptors 3 and 4: one token per message (ipc.md section 5).  Not under master: always true. */
+bool flow_take(unsigned tokens);  /* false: none there now */
+void flow_put(unsigned tokens);
+unsigned flow_count(void);
+
+#endif

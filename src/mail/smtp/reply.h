@@ -1,0 +1,28 @@
+/* mail/smtp/reply.h - SMTP replies: parsing what a server says, and building what ours says.  RFC 5321 4.2, RFC 2034. */
+#ifndef MAIL_SMTP_REPLY_H
+#define MAIL_SMTP_REPLY_H
+
+#include "core/base/arena.h"
+#include "core/io/stream.h"
+#include "mail/envelope/outcome.h"
+
+struct reply_line {
+    int code;
+    bool last;
+    struct dsn_code dsn; /* zero: none */
+    slice text;          /* behind code, separator and enhanced code */
+};
+/* Parses LINE, which is without its CRLF.  Pure.  False, *OUT untouched, when LINE is not a reply line. */
+bool reply_line_parse(slice line, struct reply_line *out);
+
+struct reply {
+    int code;
+    struct dsn_code dsn; /* of the last line; class x.0.0 made up when the server gave none */
+    bool has_dsn;
+    slice text;          /* all lines joined by '\n', each with its code: "250-a\n250 b"; in the arena */
+};
+/* Reads a whole reply; lines that are not replies are joined to it as the field does.  At most 100 lines, 2048 bytes each
+ * kept.  ERR_PEER: closed; ERR_TIMEOUT. */
+MUST_CHECK bool reply_read(struct stream *s, struct arena *arena, deadline by, struct reply *out, struct err *err);
+
+#endif
