@@ -1,0 +1,91 @@
+"""What every test has: marks that leave tests out with a reason, and systems to test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import paths, waybill
+from harness.oracle import Postfix
+from harness.system import System
+
+LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if reason := why_left_out(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
+            config.stash[LEFT_OUT].setdefault(reason, []).append(item.nodeid)
+
+
+def why_left_out(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        return "needs root"
+    names = [str(name) for mark in item.iter_markers("needs_program") for name in mark.args]
+    if missing := paths.missing_programs(names):
+        return "not built: " + " ".join(missing)
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left_out = config.stash[LEFT_OUT]
+    if left_out:
+        terminalreporter.section("left out")
+        for reason, tests in sorted(left_out.items()):
+            terminalreporter.write_line(f"{len(tests)} tests ({reason}):")
+            for test in tests:
+                terminalreporter.write_line(f"    {test}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # An ordinary user has run what he can, and is told that it was not all.
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:
+        session.exitstatus = 77
+
+
+@pytest.fixture
+def make_system(request: pytest.FixtureRequest) -> Iterator[Callable[..., System]]:
+    """make_system(name, **options): an installed "postfix" or "waybill" that ends with the test."""
+    made: list[System] = []
+
+    def make(name: str, **options: object) -> System:
+        system: System = {"postfix": Postfix, "waybill": waybill.Waybill}[name](**options)  # type: ignore[arg-type]
+        made.append(system)
+        return system
+
+    yield make
+    for system in made:
+        _keep_log(request, system)
+        system.close()
+
+
+@pytest.fixture(params=[
+    pytest.param("postfix", marks=[pytest.mark.root, pytest.mark.compat]),
+    pytest.param("waybill", marks=[pytest.mark.root, pytest.mark.needs_program(*waybill.NEEDED)]),
+])
+def system(request: pytest.FixtureRequest, make_system: Callable[..., System]) -> System:
+    """Each of the two systems in turn, installed in a room and not yet started."""
+    return make_system(request.param)
+
+
+def _keep_log(request: pytest.FixtureRequest, system: System) -> None:
+    """Adds the end of the mail log to the report of the test."""
+    text = system.log.text()
+    if text:
+        request.node.add_report_section("teardown", f"{system.name} log", text[-20000:])
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A folder that other users may enter."""
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    return tmp_path

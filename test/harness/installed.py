@@ -1,0 +1,107 @@
+"""A mail system that stands in a room as if it were installed there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from . import conf, mailbox
+from .log import Log
+from .room import Room
+from .system import HOSTNAME, Process, System
+
+DAEMONS = "/usr/lib/postfix/sbin"
+
+_MAIN = (
+    "compatibility_level = 3.6",
+    f"myhostname = {HOSTNAME}",
+    "inet_protocols = ipv4",
+    "alias_maps =",
+)
+
+
+class Installed(System):
+    """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons whose program is another file; then
+    daemon_directory is a folder of links."""
+
+    def __init__(self, layers: Sequence[Path], *, fifo: bool = False, swapped: Mapping[str, Path] | None = None) -> None:
+        super().__init__()
+        self.room = Room(layers)
+        self.spool = self.room.scratch / "spool"
+        self.log = Log(self.room.scratch / "mail.log")
+        self._fifo = fifo
+        self._swapped = dict(swapped or {})
+        self.daemon_directory = DAEMONS
+        try:
+            self._prepare()
+        except BaseException:
+            self.room.close()
+            raise
+
+    def _prepare(self) -> None:
+        self.room.shell("chown postfix: /var/lib/postfix; chmod 700 /var/lib/postfix;"
+                        "for f in /usr/sbin/postdrop /usr/sbin/postqueue; do [ ! -e $f ] || { chgrp postdrop $f; chmod 2755 $f; }; done;"
+                        "[ ! -e /usr/bin/bsd-mailx ] || ln -sf bsd-mailx /usr/bin/mail;"
+                        "mkdir -p /etc/postfix; rm -f /etc/aliases /etc/aliases.db; : >/etc/aliases")
+        if self._swapped:
+            folder = self.room.scratch / "daemons"
+            folder.mkdir()
+            for name in os.listdir(self.room.path(DAEMONS)):
+                (folder / name).symlink_to(f"{DAEMONS}/{name}")
+            for name, program in self._swapped.items():
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).symlink_to(program)
+            self.daemon_directory = str(folder)
+
+    def master_text(self) -> str:
+        """The master.cf that the system comes with."""
+        raise NotImplementedError
+
+    def write_configuration(self) -> None:
+        master = conf.without_chroot(self.master_text())
+        if self._fifo:
+            master = conf.as_fifo(master)
+        self.room.write("/etc/postfix/master.cf", conf.with_rows(master, self.rows))
+        main = [*_MAIN, *self.main]
+        if self.daemon_directory != DAEMONS:
+            main.insert(0, f"daemon_directory = {self.daemon_directory}")
+        self.room.write("/etc/postfix/main.cf", conf.main_text(main))
+
+    def resolver(self, *servers: str) -> None:
+        """Makes resolv.conf name SERVERS."""
+        self.room.shell(f"rm -f /etc/resolv.conf; echo 'options timeout:1 attempts:1' >/etc/resolv.conf; "
+                        f"for s in {' '.join(servers)}; do echo nameserver $s >>/etc/resolv.conf; done")
+
+    def run(self, argv: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:  # type: ignore[override]
+        return self.room.run(argv, **options)  # type: ignore[arg-type]
+
+    def spawn(self, argv: Sequence[object], **options: object) -> subprocess.Popen[bytes]:
+        return self.room.spawn(argv, **options)  # type: ignore[arg-type]
+
+    def network(self) -> contextlib.AbstractContextManager[None]:
+        return self.room.network()
+
+    def processes(self) -> list[Process]:
+        rows = self.room.run(["ps", "-eww", "-o", "pid=,ppid=,user=,args="]).stdout.splitlines()
+        return [Process(int(row[0]), int(row[1]), row[2], row[3]) for line in rows if len(row := line.split(None, 3)) == 4]
+
+    def master_pid(self) -> int:
+        """As the room numbers processes."""
+        return int((self.spool / "pid" / "master.pid").read_text())
+
+    def children(self, program: str) -> list[int]:
+        """Pids, as the room numbers them, of master's children that run PROGRAM."""
+        master = self.master_pid()
+        return [p.pid for p in self.processes() if p.parent == master and p.argv.split()[0].rsplit("/", 1)[-1] == program]
+
+    def mailbox(self, user: str) -> list[str]:
+        return mailbox.mbox(self.room.scratch / "mail" / user) + mailbox.maildir(self.room.scratch / "home" / user / "Maildir")
+
+    def close(self) -> None:
+        if self.running:
+            with contextlib.suppress(Exception):
+                self.run(["postfix", "abort"], check=False, timeout=10)
+        self.room.close()

@@ -1,0 +1,72 @@
+"""The mail log of a system under test: one file, read as it grows."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+# A syslog datagram ("<22>Nov 25 03:58:26 postfix/qmgr[206]: text"), or a line of a file, with a host name and
+# without the priority.
+_LINE = re.compile(r"(?:<(?P<priority>\d+)>)?\w{3} [ \d]\d \d\d:\d\d:\d\d (?:[\w.-]+ )?(?P<tag>[\w./-]+)\[(?P<pid>\d+)\]: (?P<text>.*)", re.S)
+
+
+@dataclass(frozen=True)
+class Line:
+    raw: str
+    tag: str
+    """For example "postfix/qmgr"."""
+    pid: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.tag}[{self.pid}]: {self.text}" if self.tag else self.raw
+
+    @property
+    def program(self) -> str:
+        return self.tag.rsplit("/", 1)[-1]
+
+
+def parse(raw: str) -> Line:
+    """A line of another form is kept as its own text, with no tag."""
+    found = _LINE.match(raw)
+    if not found:
+        return Line(raw, "", 0, raw)
+    return Line(raw, found["tag"], int(found["pid"]), found["text"])
+
+
+class Log:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._start = 0
+
+    def mark(self) -> None:
+        """Forgets what has been logged so far."""
+        self._start = self.path.stat().st_size if self.path.exists() else 0
+
+    def lines(self) -> list[Line]:
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._start)
+            whole = file.read().rpartition(b"\n")[0]
+        return [parse(raw) for raw in whole.decode("utf-8", "replace").split("\n") if raw]
+
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self.lines())
+
+    def find(self, pattern: str) -> list[re.Match[str]]:
+        """Where "PROGRAM[PID]: TEXT" of a line matches the expression."""
+        return [found for line in self.lines() if (found := re.search(pattern, str(line)))]
+
+    def wait(self, pattern: str, *, count: int = 1, timeout: float = 20) -> list[re.Match[str]]:
+        """Waits until COUNT lines match; fails with the whole log."""
+        until = time.monotonic() + timeout
+        while True:
+            found = self.find(pattern)
+            if len(found) >= count:
+                return found
+            if time.monotonic() > until:
+                raise AssertionError(f"the log has {len(found)} of {count} lines like {pattern!r}:\n{self.text()}")
+            time.sleep(0.02)
