@@ -44,7 +44,7 @@ static inline slice slice_head(slice s, size_t n)
 
 static inline slice slice_skip(slice s, size_t n)
 {
-    return n < s.n ? (slice){s.p + n, s.n - n} : (slice){s.p + s.n, 0};
+    return n < s.n ? (slice){s.p + n, s.n - n} : (slice){s.n > 0 ? s.p + s.n : s.p, 0};
 }
 
 /* ASCII case folded; bytes above 127 compare as they are. */

@@ -40,11 +40,25 @@ struct stream *stream_open(int fd)
     return stream_pair(fd, fd);
 }
 
+struct stream *stream_from_bytes(slice bytes)
+{
+    struct stream *s = xcalloc(1, sizeof *s);
+
+    s->read_fd = s->write_fd = -1;
+    s->eof = true;
+    s->in_end = s->in_cap = bytes.n;
+    s->in = xmalloc(bytes.n);
+    if (bytes.n > 0)
+        memcpy(s->in, bytes.p, bytes.n);
+    return s;
+}
+
 static void free_stream(struct stream *s)
 {
     free(s->in);
     free(s->out);
     free(s->write_failure);
+    free(s->name);
     free(s);
 }
 
@@ -53,7 +67,7 @@ static void close_fd(const struct stream *s, int fd)
 {
     int flags;
 
-    if (fd <= STDERR_FILENO && s->was_blocking) {
+    if (fd >= 0 && fd <= STDERR_FILENO && s->was_blocking) {
         flags = fcntl(fd, F_GETFL);
         if (flags >= 0)
             (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
@@ -93,6 +107,17 @@ int stream_detach(struct stream *s)
     return fd;
 }
 
+void stream_set_name(struct stream *s, const char *name)
+{
+    free(s->name);
+    s->name = xstrndup(name, strlen(name));
+}
+
+const char *stream_name(const struct stream *s)
+{
+    return s->name == NULL ? "the peer" : s->name;
+}
+
 void stream_set_autoflush(struct stream *s, bool on)
 {
     s->manual_flush = !on;
@@ -119,7 +144,9 @@ static void give_buffers_back(void *arg)
 static bool wait_fd(struct stream *s, enum fd_want want, deadline by, struct err *err)
 {
     s->moved = 0;
-    return task_wait_fd_idle(want == FD_READ ? s->read_fd : s->write_fd, want, by, give_buffers_back, s, err);
+    if (want == FD_WRITE) /* what was read last may still be on loan */
+        return task_wait_fd(s->write_fd, FD_WRITE, by, err);
+    return task_wait_fd_idle(s->read_fd, FD_READ, by, give_buffers_back, s, err);
 }
 
 /* A stream that never has to wait must not keep the other tasks from running, nor outlive its deadline. */
@@ -147,13 +174,14 @@ static bool write_failed(struct stream *s, const struct err *err)
 static bool write_out(struct stream *s, slice bytes, deadline by, struct err *err)
 {
     while (bytes.n > 0) {
-        ssize_t n = write(s->write_fd, bytes.p, bytes.n);
+        ssize_t n;
 
+        if (!be_fair(s, by, err))
+            return false;
+        n = s->write_fd < 0 ? (ssize_t)bytes.n : write(s->write_fd, bytes.p, bytes.n);
         if (n >= 0) {
             s->moved += (size_t)n;
             bytes = slice_skip(bytes, (size_t)n);
-            if (!be_fair(s, by, err))
-                return false;
         } else if (errno == EAGAIN) {
             if (!wait_fd(s, FD_WRITE, by, err))
                 return false;

@@ -18,6 +18,8 @@ struct stream;
 /* Takes FD (made non-blocking here), which stream_close() closes.  For two descriptors (a pipe pair) see stream_pair. */
 struct stream *stream_open(int fd);
 struct stream *stream_pair(int read_fd, int write_fd);
+/* Reads as BYTES and then end of file; what is written is thrown away.  Never suspends: for tests and fuzzers. */
+struct stream *stream_from_bytes(slice bytes);
 /* Closes without flushing; harmless on NULL. */
 void stream_close(struct stream *s);
 void stream_auto_close(struct stream **s);
@@ -25,6 +27,10 @@ void stream_auto_close(struct stream **s);
 int stream_fd(const struct stream *s);
 /* Gives the descriptor up: the stream is freed, unread input is lost, the caller owns the fd. */
 int stream_detach(struct stream *s);
+
+/* What errors call the other end ("private/smtp socket"); copied.  Unset, it is "the peer". */
+void stream_set_name(struct stream *s, const char *name);
+const char *stream_name(const struct stream *s);
 
 /* Does a read that has to wait flush first?  On by default. */
 void stream_set_autoflush(struct stream *s, bool on);
@@ -36,7 +42,8 @@ enum stream_got { STREAM_FAILED, STREAM_EOF, STREAM_LINE, STREAM_BARE_LF, STREAM
  *   STREAM_BARE_LF   likewise, but it ended in LF alone; the caller decides what that means
  *   STREAM_TOO_LONG  the whole line has been read and thrown away; *LINE is empty
  *   STREAM_EOF       the peer closed, and not in the middle of a line
- *   STREAM_FAILED    *ERR is set: ERR_TIMEOUT, ERR_CANCELLED, ERR_SYS, or ERR_PEER (closed mid-line)
+ *   STREAM_FAILED    *ERR is set: ERR_TIMEOUT, ERR_CANCELLED, ERR_SYS, or ERR_PEER (closed mid-line; what came of the
+ *                    line can still be had by stream_read_some)
  * *LINE is on loan from the stream until the next read. */
 MUST_CHECK enum stream_got stream_read_line(struct stream *s, size_t max, deadline by, slice *line, struct err *err);
 

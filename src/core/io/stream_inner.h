@@ -14,6 +14,7 @@ struct stream {
     size_t out_n, out_cap;
     size_t moved; /* since the last wait, for fairness */
     struct err *write_failure;
+    char *name;
     bool discarding;
     bool eof, manual_flush, was_blocking;
 };
@@ -24,7 +25,7 @@ MUST_CHECK enum fill stream_fill(struct stream *s, deadline by, struct err *err)
 
 static inline slice stream_unread(const struct stream *s)
 {
-    return (slice){s->in + s->in_at, s->in_end - s->in_at};
+    return s->in == NULL ? S("") : (slice){s->in + s->in_at, s->in_end - s->in_at};
 }
 
 static inline void stream_take(struct stream *s, size_t n)

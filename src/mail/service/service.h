@@ -10,7 +10,7 @@
  * (exit 0); EOF on descriptor 5 (reload, stop) starts draining.  A changed table (service_watch_table) makes it drain too.
  *
  * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns.
- * Depends on: core/*, mail/params, mail/events. */
+ * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H
 #define MAIL_SERVICE_SERVICE_H
 
