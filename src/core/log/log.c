@@ -1,0 +1,255 @@
+#include "core/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/base/bug.h"
+#include "core/base/clock.h"
+
+enum { LINE_BYTES_MOST = 8192, STDERR_BYTES_MOST = 2048, TIME_BYTES = 16 };
+
+static const char syslog_path[] = "/dev/log";
+
+/* Facility mail, as numbers of the syslog protocol. */
+static const struct {
+    int priority;
+    slice words;
+} levels[] = {
+    [LOG_LEVEL_INFO] = {22, S_INIT("")},
+    [LOG_LEVEL_WARNING] = {20, S_INIT("warning: ")},
+    [LOG_LEVEL_ERROR] = {19, S_INIT("error: ")},
+    [LOG_LEVEL_FATAL] = {18, S_INIT("fatal: ")},
+    [LOG_LEVEL_PANIC] = {18, S_INIT("panic: ")},
+};
+
+struct log {
+    enum log_sink sink;
+    int fd; /* datagram socket, or -1 */
+    bool connected, also_stderr;
+    char *tag, *host, *postlog_path, *stderr_name;
+    unsigned long lost, lost_untold;
+};
+
+/* ---- the socket ---- */
+
+static const char *sink_path(const struct log *log)
+{
+    return log->sink == LOG_SINK_SYSLOG ? syslog_path : log->postlog_path;
+}
+
+static bool connect_socket(struct log *log)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = sink_path(log);
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return false;
+    memcpy(address.sun_path, path, strlen(path));
+    log->connected = connect(log->fd, (struct sockaddr *)&address, sizeof address) == 0;
+    return log->connected;
+}
+
+static void open_socket(struct log *log)
+{
+    log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (log->fd >= 0)
+        (void)connect_socket(log);
+}
+
+static void send_line(struct log *log, slice line, bool *sent)
+{
+    *sent = false;
+    if (log->fd < 0)
+        open_socket(log);
+    if (log->fd < 0 || (!log->connected && !connect_socket(log)))
+        return;
+    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+        *sent = true;
+        return;
+    }
+    if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
+        return;
+    /* The receiver was restarted: its old socket is gone. */
+    *sent = connect_socket(log) && send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+/* ---- opening ---- */
+
+static char *copy(const char *text, const char *otherwise)
+{
+    const char *from = text == NULL ? otherwise : text;
+
+    return xstrndup(from, strlen(from));
+}
+
+static void set(struct log *log, const struct log_config *config)
+{
+    log->sink = config->sink;
+    log->also_stderr = config->also_stderr;
+    log->tag = copy(config->tag, "postfix");
+    log->host = copy(config->host, "localhost");
+    log->postlog_path = copy(config->postlog_path, "public/postlog");
+    log->stderr_name = copy(config->stderr_name, "postfix");
+}
+
+static void free_texts(struct log *log)
+{
+    free(log->tag);
+    free(log->host);
+    free(log->postlog_path);
+    free(log->stderr_name);
+}
+
+static bool has_socket(enum log_sink sink)
+{
+    return sink == LOG_SINK_SYSLOG || sink == LOG_SINK_POSTLOG;
+}
+
+struct log *log_open(const struct log_config *config)
+{
+    struct log *log = xcalloc(1, sizeof *log);
+
+    tzset(); /* the zone's file is out of reach after chroot */
+    log->fd = -1;
+    set(log, config);
+    if (has_socket(log->sink))
+        open_socket(log);
+    return log;
+}
+
+void log_close(struct log *log)
+{
+    if (log == NULL)
+        return;
+    if (log->fd >= 0)
+        (void)close(log->fd);
+    free_texts(log);
+    free(log);
+}
+
+void log_reopen(struct log *log, const struct log_config *config)
+{
+    struct log old = *log;
+    bool same;
+
+    set(log, config);
+    same = old.sink == log->sink && (log->sink != LOG_SINK_POSTLOG || strcmp(old.postlog_path, log->postlog_path) == 0);
+    free_texts(&old);
+    if (same)
+        return;
+    if (log->fd >= 0)
+        (void)close(log->fd);
+    log->fd = -1;
+    log->connected = false;
+    if (has_socket(log->sink))
+        open_socket(log);
+}
+
+/* ---- writing ---- */
+
+void log_print_time(int64_t wall_us, char to[16])
+{
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm tm;
+
+    if (localtime_r(&seconds, &tm) == NULL)
+        memset(&tm, 0, sizeof tm);
+    (void)snprintf(to, TIME_BYTES, "%.3s %2u %02u:%02u:%02u", months[(unsigned)tm.tm_mon % 12],
+                   (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+                   (unsigned)tm.tm_sec % 100);
+}
+
+/* Adds TEXT with every byte that is not printable as '?', at most MOST bytes of it. */
+static void add_printable(struct buf *line, slice text, size_t most)
+{
+    text = slice_head(text, most);
+    for (size_t i = 0; i < text.n; i++)
+        (void)buf_add_char(line, ascii_is_print(text.p[i]) ? text.p[i] : '?');
+}
+
+static void write_stdout(slice line, bool *sent)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    *sent = poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 &&
+            write(STDOUT_FILENO, line.p, line.n) == (ssize_t)line.n;
+}
+
+static bool write_line(struct log *log, enum log_level level, slice text)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MOST + 1024);
+    char now[TIME_BYTES];
+    bool sent = true;
+
+    log_print_time(clock_wall_us(), now);
+    if (log->sink == LOG_SINK_SYSLOG)
+        (void)buf_addf(&line, "<%d>%s ", levels[level].priority, now);
+    else
+        (void)buf_addf(&line, "%s %s ", now, log->host);
+    (void)buf_addf(&line, "%s[%d]: %.*s", log->tag, (int)getpid(), S_ARG(levels[level].words));
+    add_printable(&line, text, LINE_BYTES_MOST - 512);
+    switch (log->sink) {
+    case LOG_SINK_SYSLOG:
+    case LOG_SINK_POSTLOG:
+        send_line(log, buf_slice(&line), &sent);
+        break;
+    case LOG_SINK_STDOUT:
+        (void)buf_add_char(&line, '\n');
+        write_stdout(buf_slice(&line), &sent);
+        break;
+    case LOG_SINK_NONE:
+        break;
+    }
+    return sent;
+}
+
+static void write_stderr(const struct log *log, enum log_level level, slice text)
+{
+    AUTO_BUF struct buf line = BUF_INIT(STDERR_BYTES_MOST + 1024);
+
+    (void)buf_addf(&line, "%s: %.*s", log->stderr_name, S_ARG(levels[level].words));
+    add_printable(&line, text, STDERR_BYTES_MOST);
+    (void)buf_add_char(&line, '\n');
+    (void)!write(STDERR_FILENO, line.p, line.n);
+}
+
+/* Says first how many lines were lost, when there were any and this gets through. */
+static bool tell_losses(struct log *log)
+{
+    char text[64];
+    int n;
+
+    if (log->lost_untold == 0)
+        return true;
+    n = snprintf(text, sizeof text, "%lu log lines were lost", log->lost_untold);
+    if (!write_line(log, LOG_LEVEL_WARNING, (slice){text, (size_t)n}))
+        return false;
+    log->lost_untold = 0;
+    return true;
+}
+
+void log_line(struct log *log, enum log_level level, slice text)
+{
+    int code = errno;
+
+    if (log->also_stderr)
+        write_stderr(log, level, text);
+    if (!tell_losses(log) || !write_line(log, level, text)) {
+        log->lost++;
+        log->lost_untold++;
+    }
+    errno = code;
+}
+
+unsigned long log_lost(const struct log *log)
+{
+    return log->lost;
+}

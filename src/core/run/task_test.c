@@ -1,0 +1,719 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/run/pool.h"
+#include "core/run/task.h"
+
+/* What happened, in order, as letters. */
+static struct buf trace;
+
+static void note(char c)
+{
+    (void)buf_add_char(&trace, c);
+}
+
+static void run(task_fn *fn)
+{
+    struct err err;
+
+    buf_done(&trace);
+    buf_init(&trace, 1000);
+    if (!loop_run(fn, NULL, &err))
+        fail_msg("loop_run: %s", err.text);
+}
+
+static void spawn(struct task_group *g, task_fn *fn, const void *arg)
+{
+    struct err err;
+
+    assert_true(group_spawn(g, "test", fn, (void *)(uintptr_t)arg, &err));
+}
+
+static void join(struct task_group *g)
+{
+    struct err err;
+
+    assert_true(group_wait(g, NEVER, &err));
+}
+
+static void assert_trace(const char *expected)
+{
+    assert_string_equal(buf_text(&trace), expected);
+}
+
+/* ---- yielding, order ---- */
+
+static void letters(void *arg)
+{
+    struct err err;
+
+    for (const char *c = arg; *c != '\0'; c++) {
+        note(*c);
+        assert_true(task_yield(&err));
+    }
+}
+
+static void order_main(void *arg)
+{
+    struct task_group g;
+
+    (void)arg;
+    group_init(&g);
+    spawn(&g, letters, "ace");
+    spawn(&g, letters, "bdf");
+    assert_int_equal(g.count, 2);
+    note('0');
+    join(&g);
+    note('1');
+}
+
+static void tasks_take_turns(void **state)
+{
+    (void)state;
+    run(order_main);
+    assert_trace("0abcdef1");
+}
+
+/* ---- sleep, deadlines ---- */
+
+static void sleeper(void *arg)
+{
+    struct err err;
+    const char *what = arg;
+
+    assert_true(task_sleep(deadline_in(MILLIS(10) * (what[0] - '0')), &err));
+    note(what[0]);
+}
+
+static void sleep_main(void *arg)
+{
+    struct task_group g;
+    struct err err;
+
+    (void)arg;
+    group_init(&g);
+    spawn(&g, sleeper, "3");
+    spawn(&g, sleeper, "1");
+    spawn(&g, sleeper, "2");
+    assert_false(group_wait(&g, deadline_in(MILLIS(2)), &err));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    join(&g);
+    assert_true(task_sleep(AT_ONCE, &err));
+}
+
+static void sleepers_wake_in_order(void **state)
+{
+    (void)state;
+    run(sleep_main);
+    assert_trace("123");
+}
+
+/* A short wait leaves a timer behind; a later, longer or shorter wait must not be disturbed by it. */
+static void timers_main(void *arg)
+{
+    struct waitq q;
+    struct err err;
+    int64_t before = clock_monotonic_us();
+
+    (void)arg;
+    waitq_init(&q);
+    assert_false(waitq_wait(&q, deadline_in(MILLIS(30)), &err));
+    assert_false(waitq_wait(&q, deadline_in(MILLIS(60)), &err));
+    assert_true(clock_monotonic_us() - before >= MILLIS(90));
+    assert_false(waitq_wait(&q, AT_ONCE, &err));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    before = clock_monotonic_us();
+    assert_false(waitq_wait(&q, deadline_in(MILLIS(1)), &err));
+    assert_true(clock_monotonic_us() - before < MILLIS(500));
+}
+
+static void waits_keep_their_deadlines(void **state)
+{
+    (void)state;
+    run(timers_main);
+}
+
+/* ---- cancelling ---- */
+
+static void cancelled_task(void *arg)
+{
+    struct err err;
+
+    (void)arg;
+    note('a');
+    assert_false(task_sleep(NEVER, &err));
+    assert_int_equal(err.kind, ERR_CANCELLED);
+    assert_true(task_is_cancelled());
+    note('b');
+    assert_false(task_yield(&err));
+    assert_false(task_wait_fd(0, FD_READ, NEVER, &err));
+    assert_int_equal(err.kind, ERR_CANCELLED);
+}
+
+static void cancel_main(void *arg)
+{
+    struct task_group g;
+    struct err err;
+
+    (void)arg;
+    group_init(&g);
+    spawn(&g, cancelled_task, NULL);
+    spawn(&g, cancelled_task, NULL);
+    assert_true(task_yield(&err));
+    note('-');
+    group_cancel(&g);
+    join(&g);
+    spawn(&g, cancelled_task, NULL);
+    group_cancel(&g); /* before it ever ran */
+    join(&g);
+}
+
+static void cancelling_ends_waits(void **state)
+{
+    (void)state;
+    run(cancel_main);
+    assert_trace("aa-bbab");
+}
+
+/* ---- wait queues ---- */
+
+struct turnstile {
+    struct waitq q;
+    bool open;
+};
+
+static void visitor(void *arg)
+{
+    struct turnstile *t = arg;
+    struct err err;
+
+    while (!t->open)
+        if (!waitq_wait(&t->q, NEVER, &err)) {
+            note('c');
+            return;
+        }
+    note('v');
+}
+
+static void waitq_main(void *arg)
+{
+    struct turnstile t = {WAITQ_INIT(t.q), false};
+    struct task_group g;
+    struct err err;
+
+    (void)arg;
+    group_init(&g);
+    for (int i = 0; i < 4; i++)
+        spawn(&g, visitor, &t);
+    assert_true(task_yield(&err));
+    t.open = true;
+    waitq_wake_one(&t.q);
+    assert_true(task_yield(&err));
+    assert_int_equal(g.count, 3);
+    waitq_wake_one(&t.q); /* the wake is not lost by the cancelling that follows */
+    group_cancel(&g);
+    waitq_wake_all(&t.q);
+    join(&g);
+    waitq_wake_one(&t.q);
+}
+
+static void wait_queues(void **state)
+{
+    (void)state;
+    run(waitq_main);
+    assert_trace("vvcc");
+}
+
+/* ---- descriptors ---- */
+
+static void make_pair(int fds[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+static char read_byte(int fd)
+{
+    struct err err;
+    char c;
+
+    for (;;) {
+        ssize_t n = read(fd, &c, 1);
+
+        if (n == 1)
+            return c;
+        if (n == 0)
+            return 'E';
+        assert_int_equal(errno, EAGAIN);
+        assert_true(task_wait_fd(fd, FD_READ, deadline_in(SECONDS(10)), &err));
+    }
+}
+
+static void echo(void *arg)
+{
+    int fd = *(int *)arg;
+    char c;
+
+    while ((c = read_byte(fd)) != 'E')
+        assert_int_equal(write(fd, &c, 1), 1);
+    fd_close(fd);
+}
+
+static void fd_main(void *arg)
+{
+    struct task_group g;
+    struct err err;
+    int fds[2];
+
+    (void)arg;
+    make_pair(fds);
+    group_init(&g);
+    spawn(&g, echo, &fds[1]);
+    for (char c = 'a'; c < 'e'; c++) {
+        assert_int_equal(write(fds[0], &c, 1), 1);
+        note(read_byte(fds[0]));
+    }
+    assert_false(task_wait_fd(fds[0], FD_READ, deadline_in(MILLIS(5)), &err));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    fd_close(fds[0]);
+    join(&g);
+}
+
+static void descriptors(void **state)
+{
+    (void)state;
+    run(fd_main);
+    assert_trace("abcd");
+}
+
+static void number_reused_main(void *arg)
+{
+    int first[2], second[2];
+    struct err err;
+    char c = 'x';
+
+    (void)arg;
+    make_pair(first);
+    assert_false(task_wait_fd(first[0], FD_READ, deadline_in(MILLIS(1)), &err));
+    int held = dup(first[0]); /* keeps the open file alive, as a child would */
+    int number = first[0];
+
+    fd_close(first[0]);
+    make_pair(second);
+    assert_int_equal(second[0], number);
+    assert_int_equal(write(first[1], &c, 1), 1);
+    assert_false(task_wait_fd(second[0], FD_READ, deadline_in(MILLIS(5)), &err));
+    assert_int_equal(write(second[1], &c, 1), 1);
+    assert_int_equal(read_byte(second[0]), 'x');
+    fd_close(second[0]);
+    fd_close(second[1]);
+    (void)close(held);
+    (void)close(first[1]);
+}
+
+static void numbers_are_reused(void **state)
+{
+    (void)state;
+    run(number_reused_main);
+}
+
+static void regular_file_main(void *arg)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    struct err err;
+
+    (void)arg;
+    assert_true(task_wait_fd(fd, FD_READ, NEVER, &err));
+    fd_close(fd);
+}
+
+static void regular_files_are_always_ready(void **state)
+{
+    (void)state;
+    run(regular_file_main);
+}
+
+/* ---- listeners ---- */
+
+static int listen_somewhere(struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof *address;
+
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
+    return fd;
+}
+
+static void accept_three(void *arg)
+{
+    int listener = *(int *)arg, got = 0;
+    struct err err;
+
+    while (got < 3) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            note('A');
+            got++;
+            (void)close(fd);
+        } else {
+            assert_true(task_wait_listener(listener, deadline_in(SECONDS(10)), &err));
+        }
+    }
+}
+
+static void listener_main(void *arg)
+{
+    struct sockaddr_in address;
+    int listener = listen_somewhere(&address);
+    struct task_group g;
+    struct err err;
+
+    (void)arg;
+    assert_false(task_wait_listener(listener, deadline_in(MILLIS(2)), &err));
+    group_init(&g);
+    spawn(&g, accept_three, &listener);
+    for (int i = 0; i < 3; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        assert_true(task_sleep(deadline_in(MILLIS(2)), &err));
+        (void)close(fd);
+    }
+    join(&g);
+    fd_close(listener);
+}
+
+static void listeners(void **state)
+{
+    (void)state;
+    run(listener_main);
+    assert_trace("AAA");
+}
+
+/* ---- children ---- */
+
+static void child_main(void *arg)
+{
+    struct err err;
+    int status = 0;
+    pid_t pid = fork();
+
+    (void)arg;
+    if (pid == 0) {
+        signal_reset_in_child();
+        (void)usleep(30 * 1000);
+        _exit(7);
+    }
+    assert_false(task_wait_child(pid, deadline_in(MILLIS(2)), &status, &err));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    assert_true(task_wait_child(pid, deadline_in(SECONDS(10)), &status, &err));
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_false(task_wait_child(pid, NEVER, &status, &err));
+    assert_int_equal(err.kind, ERR_SYS);
+}
+
+static void children(void **state)
+{
+    (void)state;
+    run(child_main);
+}
+
+/* ---- signals ---- */
+
+static void on_signal(int signo, void *arg)
+{
+    note(signo == SIGUSR1 ? '1' : '2');
+    waitq_wake_all(arg);
+}
+
+static void signal_main(void *arg)
+{
+    struct waitq q;
+    struct err err;
+
+    (void)arg;
+    waitq_init(&q);
+    assert_true(signal_watch(SIGUSR1, on_signal, &q, &err));
+    assert_true(signal_watch(SIGUSR2, on_signal, &q, &err));
+    (void)kill(getpid(), SIGUSR1);
+    assert_true(waitq_wait(&q, deadline_in(SECONDS(10)), &err));
+    (void)kill(getpid(), SIGUSR2);
+    assert_true(waitq_wait(&q, deadline_in(SECONDS(10)), &err));
+}
+
+static void signals(void **state)
+{
+    sigset_t none;
+
+    (void)state;
+    run(signal_main);
+    assert_trace("12");
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* ---- the helper pool ---- */
+
+static void slow_square(void *arg)
+{
+    int *n = arg;
+
+    (void)usleep(20 * 1000);
+    *n *= *n;
+}
+
+static void uses_pool(void *arg)
+{
+    int n = *(int *)arg;
+
+    pool_run(slow_square, &n);
+    *(int *)arg = n;
+}
+
+static void pool_main(void *arg)
+{
+    struct task_group g;
+    struct err err;
+    int numbers[20];
+    int64_t before = clock_monotonic_us();
+
+    (void)arg;
+    pool_limit(10);
+    group_init(&g);
+    for (int i = 0; i < 20; i++) {
+        numbers[i] = i;
+        spawn(&g, uses_pool, &numbers[i]);
+    }
+    assert_true(task_yield(&err));
+    assert_int_equal(pool_depth(), 20);
+    group_cancel(&g); /* running jobs are not disturbed */
+    join(&g);
+    assert_int_equal(pool_depth(), 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(numbers[i], i * i);
+    assert_true(clock_monotonic_us() - before < MILLIS(20 * 20));
+}
+
+static void helper_threads(void **state)
+{
+    (void)state;
+    run(pool_main);
+}
+
+/* ---- many tasks, stacks, stopping ---- */
+
+static __attribute__((noinline)) int use_stack(int depth)
+{
+    volatile char room[1024];
+
+    room[0] = (char)depth;
+    if (depth == 0)
+        return room[0];
+    return use_stack(depth - 1) + room[0];
+}
+
+static void deep(void *arg)
+{
+    struct err err;
+
+    (void)arg;
+    (void)use_stack(100);
+    assert_true(task_sleep(deadline_in(MILLIS(1)), &err));
+}
+
+static void many_main(void *arg)
+{
+    struct task_group g;
+
+    (void)arg;
+    group_init(&g);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 400; i++)
+            spawn(&g, deep, NULL);
+        join(&g);
+    }
+}
+
+static void many_tasks_recycle_stacks(void **state)
+{
+    (void)state;
+    run(many_main);
+}
+
+static void forever(void *arg)
+{
+    struct err err;
+
+    (void)arg;
+    (void)!task_sleep(NEVER, &err);
+    note('!');
+}
+
+static void stop_main(void *arg)
+{
+    static struct task_group g;
+
+    (void)arg;
+    group_init(&g);
+    spawn(&g, forever, NULL);
+    loop_stop();
+}
+
+static void stopping_leaves_tasks(void **state)
+{
+    (void)state;
+    run(stop_main);
+    assert_trace("");
+}
+
+static void on_idle(void *arg)
+{
+    (void)arg;
+    note('i');
+}
+
+/* The sweep takes the unused stack of a task that waits, and must leave alone what the task needs. */
+static void idle_main(void *arg)
+{
+    volatile char mine[3000];
+    int fds[2];
+    struct err err;
+
+    (void)arg;
+    (void)use_stack(60);
+    for (size_t i = 0; i < sizeof mine; i++)
+        mine[i] = (char)i;
+    make_pair(fds);
+    assert_false(task_wait_fd_idle(fds[0], FD_READ, deadline_in(MILLIS(1400)), on_idle, NULL, &err));
+    for (size_t i = 0; i < sizeof mine; i++)
+        assert_int_equal(mine[i], (char)i);
+    fd_close(fds[0]);
+    fd_close(fds[1]);
+}
+
+static void idle_tasks_are_swept(void **state)
+{
+    (void)state;
+    run(idle_main);
+    assert_trace("i");
+}
+
+/* ---- the watchdog ---- */
+
+static void spin_main(void *arg)
+{
+    struct err err;
+
+    (void)arg;
+    loop_watchdog(MILLIS(100));
+    assert_true(task_sleep(deadline_in(MILLIS(300)), &err)); /* waiting is no fault */
+    for (volatile unsigned i = 0;; i++)
+        ;
+}
+
+static void watchdog_ends_spinning_tasks(void **state)
+{
+    int status, out[2];
+    char text[3000];
+    size_t n = 0;
+    ssize_t got;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(out), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct err err;
+
+        (void)dup2(out[1], STDERR_FILENO);
+        (void)close(out[1]);
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)!loop_run(spin_main, NULL, &err);
+        _exit(0);
+    }
+    (void)close(out[1]);
+    while ((got = read(out[0], text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = '\0';
+    (void)close(out[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_non_null(strstr(text, "watchdog: task main"));
+}
+
+/* ---- floating point and errno stay with their task ---- */
+
+static void adds(void *arg)
+{
+    double sum = 0, step = *(double *)arg;
+    struct err err;
+
+    for (int i = 0; i < 1000; i++) {
+        sum += step;
+        assert_true(task_yield(&err));
+    }
+    *(double *)arg = sum;
+}
+
+static void float_main(void *arg)
+{
+    struct task_group g;
+    double a = 1, b = 2;
+
+    (void)arg;
+    group_init(&g);
+    spawn(&g, adds, &a);
+    spawn(&g, adds, &b);
+    join(&g);
+    assert_true(a > 999.5 && a < 1000.5);
+    assert_true(b > 1999.5 && b < 2000.5);
+}
+
+static void registers_are_preserved(void **state)
+{
+    (void)state;
+    run(float_main);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_take_turns),
+        cmocka_unit_test(sleepers_wake_in_order),
+        cmocka_unit_test(waits_keep_their_deadlines),
+        cmocka_unit_test(cancelling_ends_waits),
+        cmocka_unit_test(wait_queues),
+        cmocka_unit_test(descriptors),
+        cmocka_unit_test(numbers_are_reused),
+        cmocka_unit_test(regular_files_are_always_ready),
+        cmocka_unit_test(listeners),
+        cmocka_unit_test(children),
+        cmocka_unit_test(signals),
+        cmocka_unit_test(helper_threads),
+        cmocka_unit_test(many_tasks_recycle_stacks),
+        cmocka_unit_test(stopping_leaves_tasks),
+        cmocka_unit_test(idle_tasks_are_swept),
+        cmocka_unit_test(registers_are_preserved),
+        cmocka_unit_test(watchdog_ends_spinning_tasks),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    buf_done(&trace);
+    return failed;
+}
