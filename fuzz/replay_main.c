@@ -31,7 +31,7 @@ static int replay_folder(const char *path, int *files)
         return 1;
     }
     while ((entry = readdir(dir)) != NULL) {
-        char name[4096];
+        char name[2048];
 
         if (entry->d_name[0] == '.')
             continue;

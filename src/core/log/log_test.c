@@ -1,0 +1,216 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/log/log.h"
+
+/* A datagram socket that plays postlogd, in a folder of its own. */
+struct receiver {
+    char folder[64], path[80];
+    int fd;
+};
+
+static void bind_receiver(struct receiver *r)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, r->path, strlen(r->path));
+    r->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(r->fd, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+static void start_receiver(struct receiver *r)
+{
+    *r = (struct receiver){.folder = "/tmp/waybill-log-XXXXXX"};
+    assert_non_null(mkdtemp(r->folder));
+    (void)snprintf(r->path, sizeof r->path, "%s/postlog", r->folder);
+    bind_receiver(r);
+}
+
+static void end_receiver(struct receiver *r)
+{
+    (void)close(r->fd);
+    (void)unlink(r->path);
+    (void)rmdir(r->folder);
+}
+
+/* The next datagram's text behind the time and host; "" when there is none. */
+static const char *next(struct receiver *r, char line[500])
+{
+    ssize_t n = recv(r->fd, line, 499, MSG_DONTWAIT);
+
+    line[n > 0 ? n : 0] = '\0';
+    return n > 16 ? line + 16 : "";
+}
+
+static struct log *open_log(const struct receiver *r)
+{
+    const struct log_config config = {
+        .sink = LOG_SINK_POSTLOG, .tag = "postfix/test", .host = "mx", .postlog_path = r->path};
+
+    return log_open(&config);
+}
+
+static void lines_to_postlogd(void **state)
+{
+    struct receiver r;
+    char line[500], expected[500];
+    struct log *log;
+
+    (void)state;
+    start_receiver(&r);
+    log = open_log(&r);
+    log_line(log, LOG_LEVEL_INFO, S("plain \001\x7f" "b\xc3\xa9"));
+    log_line(log, LOG_LEVEL_WARNING, S("careful"));
+    log_line(log, LOG_LEVEL_PANIC, S(""));
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: plain ??b??", (int)getpid());
+    assert_string_equal(next(&r, line), expected);
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: warning: careful", (int)getpid());
+    assert_string_equal(next(&r, line), expected);
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: panic: ", (int)getpid());
+    assert_string_equal(next(&r, line), expected);
+    assert_string_equal(next(&r, line), "");
+    assert_int_equal(log_lost(log), 0);
+    log_close(log);
+    end_receiver(&r);
+}
+
+/* Lines that find no room are counted and told later; the writer never waits. */
+static void losses_are_told(void **state)
+{
+    struct receiver r;
+    char line[500];
+    struct log *log;
+    unsigned long lost;
+    unsigned received = 0;
+
+    (void)state;
+    start_receiver(&r);
+    log = open_log(&r);
+    for (int i = 0; i < 5000; i++)
+        log_line(log, LOG_LEVEL_INFO, S("flood"));
+    lost = log_lost(log);
+    assert_true(lost > 0);
+    while (*next(&r, line) != '\0')
+        received++;
+    assert_int_equal(received + lost, 5000);
+    log_line(log, LOG_LEVEL_INFO, S("after"));
+    assert_non_null(strstr(next(&r, line), "log lines were lost"));
+    assert_non_null(strstr(next(&r, line), "after"));
+    log_close(log);
+    end_receiver(&r);
+}
+
+static void a_receiver_that_comes_back(void **state)
+{
+    struct receiver r;
+    char line[500];
+    struct log *log;
+
+    (void)state;
+    start_receiver(&r);
+    (void)close(r.fd);
+    (void)unlink(r.path);
+    log = open_log(&r);
+    log_line(log, LOG_LEVEL_INFO, S("nobody is there"));
+    assert_int_equal(log_lost(log), 1);
+    bind_receiver(&r);
+    log_line(log, LOG_LEVEL_INFO, S("one"));
+    assert_non_null(strstr(next(&r, line), "1 log lines were lost"));
+    assert_non_null(strstr(next(&r, line), "one"));
+    (void)close(r.fd);
+    (void)unlink(r.path);
+    bind_receiver(&r);
+    log_line(log, LOG_LEVEL_INFO, S("two"));
+    assert_non_null(strstr(next(&r, line), "two"));
+    log_close(log);
+    end_receiver(&r);
+}
+
+/* The socket is the first free descriptor, there or not. */
+static void syslog_takes_the_first_descriptor(void **state)
+{
+    const struct log_config config = {.sink = LOG_SINK_SYSLOG, .tag = "postfix/test"};
+    int free_one = dup(0);
+    struct log *log;
+
+    (void)state;
+    (void)close(free_one);
+    log = log_open(&config);
+    assert_true(fcntl(free_one, F_GETFD) >= 0);
+    log_reopen(log, &config);
+    assert_true(fcntl(free_one, F_GETFD) >= 0);
+    log_close(log);
+    assert_true(fcntl(free_one, F_GETFD) < 0);
+}
+
+/* Runs log_line with descriptor FD going to a pipe, and gives what came out. */
+static void catch_line(const struct log_config *config, int fd, char *out, size_t out_bytes)
+{
+    int ends[2], kept = dup(fd);
+    struct log *log;
+    ssize_t n;
+
+    assert_int_equal(pipe(ends), 0);
+    (void)dup2(ends[1], fd);
+    log = log_open(config);
+    log_line(log, LOG_LEVEL_FATAL, S("text"));
+    log_close(log);
+    (void)dup2(kept, fd);
+    (void)close(kept);
+    (void)close(ends[1]);
+    n = read(ends[0], out, out_bytes - 1);
+    out[n > 0 ? n : 0] = '\0';
+    (void)close(ends[0]);
+}
+
+static void stdout_and_stderr(void **state)
+{
+    const struct log_config to_stdout = {.sink = LOG_SINK_STDOUT, .tag = "postfix/test", .host = "mx"};
+    const struct log_config to_stderr = {.sink = LOG_SINK_NONE, .also_stderr = true, .stderr_name = "postcat"};
+    char line[500], expected[500];
+
+    (void)state;
+    catch_line(&to_stdout, STDOUT_FILENO, line, sizeof line);
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: fatal: text\n", (int)getpid());
+    assert_string_equal(line + 16, expected);
+    catch_line(&to_stderr, STDERR_FILENO, line, sizeof line);
+    assert_string_equal(line, "postcat: fatal: text\n");
+}
+
+static void times(void **state)
+{
+    char text[16];
+
+    (void)state;
+    (void)setenv("TZ", "UTC", 1);
+    tzset();
+    log_print_time(1700759904LL * 1000000, text);
+    assert_string_equal(text, "Nov 23 17:18:24");
+    log_print_time(1688947628LL * 1000000, text);
+    assert_string_equal(text, "Jul 10 00:07:08");
+    log_print_time(0, text);
+    assert_string_equal(text, "Jan  1 00:00:00");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_to_postlogd),
+        cmocka_unit_test(losses_are_told),
+        cmocka_unit_test(a_receiver_that_comes_back),
+        cmocka_unit_test(syslog_takes_the_first_descriptor),
+        cmocka_unit_test(stdout_and_stderr),
+        cmocka_unit_test(times),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
