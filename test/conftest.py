@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("left out")
         for reason, tests in sorted(left_out.items()):
             terminalreporter.write_line(f"{len(tests)} tests ({reason}):")
-            for test in tests:
-                terminalreporter.write_line(f"    {test}")
+            for test, count in Counter(tests if len(tests) <= 16 else (test.split("[")[0] for test in tests)).items():
+                terminalreporter.write_line(f"    {test}" + (f" ({count})" if count > 1 else ""))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

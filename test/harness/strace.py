@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -248,15 +248,3 @@ class Strace:
     def __exit__(self, *_: object) -> None:
         if self._job.poll() is None:
             self.stop()
-
-
-def in_order(calls: Iterable[Call], *patterns: str) -> Iterator[Call]:
-    """For each pattern, the first call after the one before that it finds; stops where none does."""
-    rest = iter(calls)
-    for pattern in patterns:
-        for call in rest:
-            if re.search(pattern, f"{call.name}({call.args}) = {call.result}"):
-                yield call
-                break
-        else:
-            return
