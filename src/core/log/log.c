@@ -31,7 +31,7 @@ static const struct {
 struct log {
     enum log_sink sink;
     int fd; /* datagram socket, or -1 */
-    bool connected, also_stderr;
+    bool connected, also_stderr, ascii_only;
     char *tag, *host, *postlog_path, *stderr_name;
     unsigned long lost, lost_untold;
 };
@@ -92,6 +92,7 @@ static void set(struct log *log, const struct log_config *config)
 {
     log->sink = config->sink;
     log->also_stderr = config->also_stderr;
+    log->ascii_only = config->ascii_only;
     log->tag = copy(config->tag, "postfix");
     log->host = copy(config->host, "localhost");
     log->postlog_path = copy(config->postlog_path, "public/postlog");
@@ -167,12 +168,38 @@ void log_print_time(int64_t wall_us, char to[16])
                    (unsigned)tm.tm_sec % 100);
 }
 
-/* Adds TEXT with every byte that is not printable as '?', at most MOST bytes of it. */
-static void add_printable(struct buf *line, slice text, size_t most)
+/* How many bytes the valid UTF-8 sequence beyond ASCII at the front of TEXT has; 0: none is there.  RFC 3629. */
+static size_t utf8_bytes(slice text)
+{
+    unsigned char first = (unsigned char)text.p[0];
+    size_t n = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    unsigned char second;
+
+    if (n == 0 || text.n < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)text.p[i] & 0xc0) != 0x80)
+            return 0;
+    second = (unsigned char)text.p[1];
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f))
+        return 0;
+    return n;
+}
+
+/* Adds at most MOST bytes of TEXT, unfit ones as '?'. */
+static void add_printable(struct buf *line, slice text, size_t most, bool ascii_only)
 {
     text = slice_head(text, most);
-    for (size_t i = 0; i < text.n; i++)
-        (void)buf_add_char(line, ascii_is_print(text.p[i]) ? text.p[i] : '?');
+    while (text.n > 0) {
+        size_t n = ascii_only || ascii_is_print(text.p[0]) ? 0 : utf8_bytes(text);
+
+        if (n > 0)
+            (void)buf_add(line, slice_head(text, n));
+        else
+            (void)buf_add_char(line, ascii_is_print(text.p[0]) ? text.p[0] : '?');
+        text = slice_skip(text, n > 0 ? n : 1);
+    }
 }
 
 static void write_stdout(slice line, bool *sent)
@@ -195,7 +222,7 @@ static bool write_line(struct log *log, enum log_level level, slice text)
     else
         (void)buf_addf(&line, "%s %s ", now, log->host);
     (void)buf_addf(&line, "%s[%d]: %.*s", log->tag, (int)getpid(), S_ARG(levels[level].words));
-    add_printable(&line, text, LINE_BYTES_MOST - 512);
+    add_printable(&line, text, LINE_BYTES_MOST - 512, log->ascii_only);
     switch (log->sink) {
     case LOG_SINK_SYSLOG:
     case LOG_SINK_POSTLOG:
@@ -216,7 +243,7 @@ static void write_stderr(const struct log *log, enum log_level level, slice text
     AUTO_BUF struct buf line = BUF_INIT(STDERR_BYTES_MOST + 1024);
 
     (void)buf_addf(&line, "%s: %.*s", log->stderr_name, S_ARG(levels[level].words));
-    add_printable(&line, text, STDERR_BYTES_MOST);
+    add_printable(&line, text, STDERR_BYTES_MOST, log->ascii_only);
     (void)buf_add_char(&line, '\n');
     (void)!write(STDERR_FILENO, line.p, line.n);
 }

@@ -8,7 +8,7 @@
  *   stdout  the same text as for postlog, one line
  *   stderr  "PROGRAM: TEXT" for commands run by a person, in addition to one of the above
  * TAG is for example "postfix/smtpd".  Severity words ("warning: ", "error: ", "fatal: ", "panic: ") are put before TEXT
- * here.  Non-printable bytes become '?'.  Depends on: core/base. */
+ * here.  Bytes that are neither printable nor part of valid UTF-8 become '?'.  Depends on: core/base. */
 #ifndef CORE_LOG_LOG_H
 #define CORE_LOG_LOG_H
 
@@ -27,6 +27,7 @@ struct log_config {
     const char *postlog_path; /* POSTLOG: the datagram socket, usually "public/postlog"; copied */
     bool also_stderr;         /* as "BASENAME: TEXT" */
     const char *stderr_name;
+    bool ascii_only; /* smtputf8_enable = no: UTF-8 becomes '?' as well */
 };
 
 /* Opens the sink.  A syslog that is not there is not an error: every line then tries to connect again.  With

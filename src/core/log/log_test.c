@@ -68,10 +68,10 @@ static void lines_to_postlogd(void **state)
     (void)state;
     start_receiver(&r);
     log = open_log(&r);
-    log_line(log, LOG_LEVEL_INFO, S("plain \001\x7f" "b\xc3\xa9"));
+    log_line(log, LOG_LEVEL_INFO, S("plain \001\t\x7f" "b\xc3\xa9 \xc3 \xe2\x82\xac \xed\xa0\x80 \xf0\x9f\x93\xa7 \xc0\x80\xe2\x82"));
     log_line(log, LOG_LEVEL_WARNING, S("careful"));
     log_line(log, LOG_LEVEL_PANIC, S(""));
-    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: plain ??b??", (int)getpid());
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: plain ???b\xc3\xa9 ? \xe2\x82\xac ??? \xf0\x9f\x93\xa7 ????", (int)getpid());
     assert_string_equal(next(&r, line), expected);
     (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: warning: careful", (int)getpid());
     assert_string_equal(next(&r, line), expected);

@@ -694,6 +694,7 @@ static void registers_are_preserved(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(watchdog_ends_spinning_tasks), /* first: TSan wants to fork before there were threads */
         cmocka_unit_test(tasks_take_turns),
         cmocka_unit_test(sleepers_wake_in_order),
         cmocka_unit_test(waits_keep_their_deadlines),
@@ -710,7 +711,6 @@ int main(void)
         cmocka_unit_test(stopping_leaves_tasks),
         cmocka_unit_test(idle_tasks_are_swept),
         cmocka_unit_test(registers_are_preserved),
-        cmocka_unit_test(watchdog_ends_spinning_tasks),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
