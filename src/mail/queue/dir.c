@@ -1,0 +1,223 @@
+#include "mail/queue/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "core/base/bug.h"
+#include "core/base/clock.h"
+#include "core/base/fault.h"
+#include "core/base/file.h"
+
+/* Makes the hash directories in front of PATH's last part. */
+static bool make_folders(char *path)
+{
+    char *first = strchr(path, '/');
+
+    for (char *at = first == NULL ? NULL : strchr(first + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+        int made;
+
+        *at = '\0';
+        made = mkdir(path, 0700);
+        *at = '/';
+        if (made != 0 && errno != EEXIST)
+            return false;
+    }
+    return true;
+}
+
+static int rename_making_folders(const char *from, char *to)
+{
+    struct stat st;
+
+    if (fault("queue.rename"))
+        return -1;
+    if (rename(from, to) == 0)
+        return 0;
+    /* ENOENT is either name: only a missing folder is worth a second try. */
+    if (errno != ENOENT || lstat(from, &st) != 0 || !make_folders(to))
+        return -1;
+    return rename(from, to);
+}
+
+enum { CREATE_TRIES = 1000 };
+
+bool queue_create(const struct queue_layout *l, slice queue, bool long_ids, int mode, struct queue_new *out,
+                  struct err *err)
+{
+    char temp[QUEUE_PATH_MOST], path[QUEUE_PATH_MOST];
+    struct queue_new made = {.fd = -1};
+    struct stat st;
+
+    for (int tries = 0; made.fd < 0; tries++) {
+        (void)snprintf(temp, sizeof temp, "%.*s/%d.%d", S_ARG(queue), (int)(clock_wall_us() % SECONDS(1)), getpid());
+        made.fd = fault("queue.create") ? -1 : open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (made.fd < 0 && (errno != EEXIST || tries >= CREATE_TRIES))
+            return err_sys(err, "create file %s", temp);
+    }
+    if (fstat(made.fd, &st) != 0) {
+        (void)err_sys(err, "fstat %s", temp);
+        goto failed;
+    }
+    for (int tries = 0;; tries++) {
+        made.created_us = clock_wall_us();
+        queue_id_print(long_ids, made.created_us, st.st_ino, made.id);
+        if (!queue_path(l, queue, slice_text(made.id), path)) {
+            (void)err_set(err, ERR_LIMIT, "queue name %.*s is too long", S_ARG(queue));
+            goto failed;
+        }
+        if (rename_making_folders(temp, path) == 0)
+            break;
+        if ((errno != EPERM && errno != EISDIR) || tries >= CREATE_TRIES) {
+            (void)err_sys(err, "rename %s to %s", temp, path);
+            goto failed;
+        }
+    }
+    *out = made;
+    return true;
+
+failed:
+    (void)unlink(temp);
+    (void)close(made.fd);
+    return false;
+}
+
+bool queue_move(const struct queue_layout *l, slice from, slice to, slice id, struct err *err)
+{
+    char old[QUEUE_PATH_MOST], new[QUEUE_PATH_MOST];
+
+    if (!queue_path(l, from, id, old) || !queue_path(l, to, id, new))
+        return err_set(err, ERR_SYNTAX, "invalid queue id: %.*s", S_ARG(slice_head(id, QUEUE_ID_MOST)));
+    if (rename_making_folders(old, new) != 0)
+        return err_sys(err, "rename %s to %s", old, new);
+    return true;
+}
+
+/* ---- walking ---- */
+
+enum { SCAN_DEPTH = 12 };
+
+struct queue_scan {
+    DIR *open[SCAN_DEPTH];
+    size_t path_bytes[SCAN_DEPTH]; /* of the folder's name in path, with its slash */
+    int depth;                     /* folders open */
+    bool flat;
+    char path[QUEUE_PATH_MOST];
+};
+
+struct queue_scan *queue_scan_open(slice queue, struct err *err)
+{
+    struct queue_scan *s = xcalloc(1, sizeof *s);
+
+    if (!text_from_slice(queue, s->path, sizeof s->path - 1)) {
+        free(s);
+        (void)err_set(err, ERR_LIMIT, "queue name is too long");
+        return NULL;
+    }
+    s->flat = slice_eq(queue, S(QUEUE_MAILDROP));
+    s->open[0] = opendir(s->path);
+    if (s->open[0] == NULL) {
+        (void)err_sys(err, "open directory %s", s->path);
+        free(s);
+        return NULL;
+    }
+    s->path[queue.n] = '/';
+    s->path_bytes[0] = queue.n + 1;
+    s->depth = 1;
+    return s;
+}
+
+void queue_scan_close(struct queue_scan *s)
+{
+    if (s == NULL)
+        return;
+    while (s->depth > 0)
+        (void)closedir(s->open[--s->depth]);
+    free(s);
+}
+
+/* A folder that has gone meanwhile is no error: its messages went with it. */
+static void enter(struct queue_scan *s, const struct dirent *entry)
+{
+    size_t n = s->path_bytes[s->depth - 1];
+    struct stat st;
+    DIR *dir;
+
+    if (s->depth == SCAN_DEPTH || n + 3 > sizeof s->path)
+        return;
+    s->path[n] = entry->d_name[0];
+    s->path[n + 1] = '\0';
+    if (lstat(s->path, &st) != 0 || !S_ISDIR(st.st_mode) || (dir = opendir(s->path)) == NULL)
+        return;
+    s->path[n + 1] = '/';
+    s->open[s->depth] = dir;
+    s->path_bytes[s->depth++] = n + 2;
+}
+
+enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char **path, struct err *err)
+{
+    while (s->depth > 0) {
+        size_t n = s->path_bytes[s->depth - 1];
+        const struct dirent *entry;
+        slice name;
+
+        errno = 0;
+        entry = readdir(s->open[s->depth - 1]);
+        if (entry == NULL && errno != 0) {
+            (void)err_sys(err, "read directory %.*s", (int)n, s->path);
+            return SCAN_FAILED;
+        }
+        if (entry == NULL) {
+            (void)closedir(s->open[--s->depth]);
+            continue;
+        }
+        name = slice_text(entry->d_name);
+        if (name.n == 1 && name.p[0] != '.' && !s->flat) {
+            enter(s, entry);
+            continue;
+        }
+        if (!queue_id_valid(name) || n + name.n + 1 > sizeof s->path)
+            continue;
+        memcpy(s->path + n, name.p, name.n + 1);
+        *id = slice_of(s->path + n, name.n);
+        *path = s->path;
+        return SCAN_ID;
+    }
+    return SCAN_END;
+}
+
+/* ---- one file ---- */
+
+enum queue_readiness queue_file_check(const char *path, struct stat *st)
+{
+    if (lstat(path, st) != 0)
+        return errno == ENOENT ? QUEUE_FILE_GONE : QUEUE_FILE_BAD;
+    if (!S_ISREG(st->st_mode))
+        return QUEUE_FILE_BAD;
+    return (st->st_mode & S_IRWXU) == QUEUE_MODE_READY ? QUEUE_FILE_READY : QUEUE_FILE_NOT_READY;
+}
+
+bool queue_lock(int fd, bool exclusive, struct err *err)
+{
+    while (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
+        if (errno != EINTR)
+            return err_sys(err, "lock queue file");
+    return true;
+}
+
+bool queue_mark(int fd, int64_t offset, char from, char to, struct err *err)
+{
+    char there;
+    ssize_t n = pread(fd, &there, 1, offset);
+
+    if (n < 0)
+        return err_sys(err, "read queue file at offset %lld", (long long)offset);
+    if (n == 0 || there != from)
+        return err_set(err, ERR_CORRUPT, "no record of type %c at offset %lld", from, (long long)offset);
+    if (lseek(fd, offset, SEEK_SET) < 0 || fault("queue.mark") || write(fd, &to, 1) != 1)
+        return err_sys(err, "update queue file at offset %lld", (long long)offset);
+    return true;
+}
