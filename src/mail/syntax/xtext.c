@@ -1,0 +1,48 @@
+#include "mail/syntax/xtext.h"
+
+static bool is_plain(char c, slice special)
+{
+    return c > ' ' && c <= '~' && c != '+' && c != '=' && slice_find(special, c) == SLICE_NONE;
+}
+
+bool xtext_encode(slice in, slice special, struct buf *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < in.n; i++) {
+        unsigned char c = (unsigned char)in.p[i];
+        const char coded[3] = {'+', digits[c >> 4], digits[c & 15]};
+
+        if (is_plain((char)c, special) ? !buf_add_char(out, (char)c) : !buf_add(out, slice_of(coded, 3)))
+            return false;
+    }
+    return true;
+}
+
+/* Senders also write lower case. */
+static int hex_value(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    c = ascii_upper(c);
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool xtext_decode(slice in, struct buf *out)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        char c = in.p[i];
+
+        if (c == '+') {
+            int high = i + 2 < in.n ? hex_value(in.p[i + 1]) : -1, low = high < 0 ? -1 : hex_value(in.p[i + 2]);
+
+            if (low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (!buf_add_char(out, c))
+            return false;
+    }
+    return true;
+}
