@@ -1,0 +1,145 @@
+/* route/qmgr/schedule.h - which delivery comes next: transports, destinations, jobs, entries.
+ *
+ *     transport     a delivery agent's service ("smtp"): what its agents can do at once is for master to say
+ *     destination   one next hop of a transport, with a window of concurrent deliveries
+ *     job           one message on one transport; jobs have a rank, the older the smaller
+ *     peer          one job at one destination
+ *     entry         recipients that go in one delivery request
+ *
+ * Chosen is the entry of the lowest-ranking job that has one at a destination whose window is open; within a job its
+ * destinations take turns.  Jobs behind full or dead destinations cost nothing: each destination keeps its peers in a heap
+ * by rank, each transport its destinations that could deliver now in another.  To let a job overtake, give it a lower
+ * rank: ranks have gaps for that, and each transport lists its jobs by rank.
+ *
+ * Nothing here waits, reads a clock or does I/O; times come in as microseconds of one clock.  The schedule owns
+ * transports, destinations, jobs, peers and entries; recipients and messages stay the caller's.
+ * Depends on: core/base.  Source: flow.md section 5. */
+#ifndef ROUTE_QMGR_SCHEDULE_H
+#define ROUTE_QMGR_SCHEDULE_H
+
+#include "core/base/heap.h"
+#include "core/base/list.h"
+#include "core/base/map.h"
+#include "mail/envelope/recipient.h"
+#include "route/qmgr/window.h"
+
+struct transport;
+
+struct transport_rules {
+    int recipient_limit; /* recipients in one entry; 0: no limit */
+    struct window_rules window;
+    int64_t rate_delay_us;             /* between deliveries to one destination; then the window is 1 */
+    int64_t transport_rate_delay_us;   /* between deliveries over the transport */
+    int64_t dead_us;                   /* how long the transport rests after a failure */
+    int64_t destination_dead_us;       /* how long a destination does */
+};
+
+struct schedule {
+    struct map transports;
+    struct heap resting_transports, resting_destinations;
+    int64_t next_rank;
+    /* Sets T->rules when a transport is first met. */
+    void (*configure)(void *context, struct transport *t);
+    void *context;
+};
+
+enum rest { AWAKE, PAUSED /* rate delay */, DEAD };
+
+struct transport {
+    struct schedule *schedule;
+    char *name;
+    struct transport_rules rules;
+    struct map destinations;
+    struct heap ready;
+    struct list jobs; /* struct job.fellows, by rank */
+    struct heap_node rest_node;
+    enum rest rest;
+    char *reason;     /* when dead: "4.3.0 text" */
+    unsigned asking;  /* the driver's: connections on which no agent has said hello yet */
+};
+
+struct destination {
+    struct transport *transport;
+    char *name;    /* key */
+    char *nexthop; /* what agents are told */
+    struct window window;
+    int busy;         /* entries being delivered */
+    unsigned waiting; /* entries not yet chosen */
+    struct heap peers;
+    struct heap_node ready_node, rest_node;
+    enum rest rest;
+    char *reason;
+    int64_t last_end_us;
+    bool back_to_back; /* deliveries follow each other within a second: connections are worth keeping */
+    void *owner;       /* the driver's */
+};
+
+/* The schedule's share of a message; lives in the driver's. */
+struct scheduled {
+    struct list jobs; /* struct job.message_jobs */
+    int64_t rank;     /* 0: none yet */
+    unsigned entries; /* waiting or being delivered */
+};
+
+struct job {
+    struct scheduled *message;
+    struct transport *transport;
+    struct list fellows, message_jobs;
+    int64_t rank;
+    unsigned waiting, chosen, finished; /* entries */
+    struct peer *latest;
+};
+
+struct entry {
+    struct list queue; /* peer.entries */
+    struct job *job;
+    struct destination *destination;
+    const struct recipient *recipients;
+    size_t count;
+    void *owner; /* the driver's */
+};
+
+void schedule_init(struct schedule *s, void (*configure)(void *context, struct transport *t), void *context);
+/* All entries must be gone. */
+void schedule_done(struct schedule *s);
+
+void scheduled_init(struct scheduled *m);
+
+/* Finds or makes. */
+struct transport *schedule_transport(struct schedule *s, slice name);
+/* NAME is the key ("user@nexthop" where each recipient has a destination of his own), NEXTHOP what agents are told. */
+struct destination *schedule_destination(struct transport *t, slice name, slice nexthop);
+
+/* Puts COUNT recipients of M, within the transport's limit, in line for D as one entry. */
+struct entry *schedule_add(struct schedule *s, struct scheduled *m, struct destination *d,
+                           const struct recipient *recipients, size_t count, void *owner);
+
+/* Could T start more than BESIDES deliveries now? */
+bool schedule_wants(const struct transport *t, unsigned besides);
+/* Takes the next entry of T: it is then being delivered.  NULL: none can be. */
+struct entry *schedule_choose(struct transport *t, int64_t now_us);
+
+/* The end of a chosen entry, which is freed, and perhaps its destination with it.  FAILURE is NULL when the destination
+ * answered, else why it did not ("4.4.1 connect to ...").  True: the destination has just been declared dead, still exists,
+ * and what waits there should be taken away. */
+bool schedule_finish(struct entry *e, const char *failure, int64_t now_us);
+/* The same without a lesson: the agent, not the destination, failed. */
+void schedule_release(struct entry *e, int64_t now_us);
+
+/* Takes an entry that has waited; NULL when none is left.  The caller frees it with schedule_drop() after having put its
+ * recipients elsewhere. */
+struct entry *schedule_take(struct destination *d);
+struct entry *schedule_take_any(struct transport *t);
+void schedule_drop(struct entry *e);
+
+/* T's agents cannot be used until its rest is over. */
+void schedule_kill_transport(struct transport *t, const char *reason, int64_t now_us);
+
+/* When the next rest ends; INT64_MAX: nobody rests. */
+int64_t schedule_next_wake(const struct schedule *s);
+/* Ends one rest that is over at NOW and returns its transport; NULL: none. */
+struct transport *schedule_wake(struct schedule *s, int64_t now_us);
+/* Ends all rests of the dead. */
+void schedule_revive(struct schedule *s);
+
+#endif
