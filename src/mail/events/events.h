@@ -5,6 +5,7 @@
 #ifndef MAIL_EVENTS_EVENTS_H
 #define MAIL_EVENTS_EVENTS_H
 
+#include "core/base/buf.h"
 #include "core/log/log.h"
 #include "mail/envelope/message_times.h"
 #include "mail/envelope/outcome.h"
@@ -34,7 +35,7 @@ struct event_received_client {  /* smtpd: "ID: client=NAME[ADDR][, sasl_method=.
     slice sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client;
 };
 struct event_message_id {       /* cleanup: "ID: message-id=<...>"; RESENT: "resent-message-id" */
-    slice id, message_id;
+    slice id, message_id;       /* MESSAGE_ID as the header has it, with its <>; empty prints "<>" */
     bool resent;
 };
 struct event_queued {           /* qmgr: "ID: from=<S>, size=N, nrcpt=N (queue active)" */

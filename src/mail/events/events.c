@@ -1,0 +1,148 @@
+#include "mail/events/events.h"
+
+#include "core/base/clock.h"
+#include "mail/events/process.h"
+#include "mail/syntax/address.h"
+
+enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192 };
+
+static void add_printable(struct buf *line, slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        (void)buf_add_char(line, ascii_is_print(text.p[i]) ? text.p[i] : '?');
+}
+
+void event_print_address(slice internal, struct buf *out)
+{
+    AUTO_BUF struct buf quoted = BUF_INIT(ADDRESS_BYTES);
+
+    if (internal.n == 0)
+        return;
+    (void)address_quote(internal, &quoted);
+    add_printable(out, buf_slice(&quoted));
+}
+
+/* "NAME=<ADDRESS>" */
+static void add_address(struct buf *line, const char *name, slice address)
+{
+    (void)buf_addf(line, "%s=<", name);
+    event_print_address(address, line);
+    (void)buf_add_char(line, '>');
+}
+
+/* ", NAME=VALUE" unless VALUE is empty. */
+static void add_given(struct buf *line, const char *name, slice value)
+{
+    if (value.n > 0)
+        (void)buf_addf(line, ", %s=%.*s", name, S_ARG(value));
+}
+
+static void send(const struct buf *line)
+{
+    process_line(LOG_LEVEL_INFO, buf_slice(line));
+}
+
+void event_received_local(const struct event_received_local *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    (void)buf_addf(&line, "%.*s: uid=%u ", S_ARG(e->id), e->uid);
+    add_address(&line, "from", e->sender);
+    if (e->orig_id.n > 0)
+        (void)buf_addf(&line, " orig_id=%.*s", S_ARG(e->orig_id));
+    send(&line);
+}
+
+void event_received_client(const struct event_received_client *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    (void)buf_addf(&line, "%.*s: client=%.*s", S_ARG(e->id), S_ARG(e->client));
+    add_given(&line, "sasl_method", e->sasl_method);
+    add_given(&line, "sasl_username", e->sasl_username);
+    add_given(&line, "sasl_sender", e->sasl_sender);
+    add_given(&line, "orig_queue_id", e->orig_queue_id);
+    add_given(&line, "orig_client", e->orig_client);
+    send(&line);
+}
+
+void event_message_id(const struct event_message_id *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+    slice value = e->message_id.n > 0 ? e->message_id : S("<>");
+
+    (void)buf_addf(&line, "%.*s: %smessage-id=%.*s", S_ARG(e->id), e->resent ? "resent-" : "", S_ARG(value));
+    send(&line);
+}
+
+void event_queued(const struct event_queued *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    add_address(&line, "from", e->sender);
+    (void)buf_addf(&line, ", size=%lld, nrcpt=%d (queue active)", (long long)e->size, e->recipients);
+    send(&line);
+}
+
+static slice status_of(const struct event_attempt *e)
+{
+    static const slice words[] = {
+        [OUTCOME_DELIVERED] = S_INIT("sent"),
+        [OUTCOME_DEFERRED] = S_INIT("deferred"),
+        [OUTCOME_BOUNCED] = S_INIT("bounced"),
+    };
+
+    return e->status_text.n > 0 ? e->status_text : words[e->outcome->kind];
+}
+
+/* A remote reply of several lines becomes one. */
+static void add_reason(struct buf *line, slice reason)
+{
+    for (size_t i = 0; i < reason.n; i++)
+        (void)buf_add_char(line, reason.p[i] == '\n' ? ' ' : reason.p[i]);
+}
+
+void event_attempt(const struct event_attempt *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+    slice relay = e->outcome->relay.n > 0 ? e->outcome->relay : S("none");
+    char dsn[DSN_CODE_TEXT];
+
+    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    add_address(&line, "to", e->recipient->address);
+    if (e->recipient->original.n > 0 && !slice_eq_case(e->recipient->original, e->recipient->address)) {
+        (void)buf_add(&line, S(", "));
+        add_address(&line, "orig_to", e->recipient->original);
+    }
+    (void)buf_addf(&line, ", relay=%.*s", S_ARG(relay));
+    if (e->times->connection_reuses > 0)
+        (void)buf_addf(&line, ", conn_use=%d", e->times->connection_reuses + 1);
+    (void)buf_add(&line, S(", "));
+    (void)message_times_print(e->times, clock_wall_us(), e->delay_digits, &line);
+    dsn_code_print(e->outcome->dsn, dsn);
+    (void)buf_addf(&line, ", dsn=%s, status=%.*s (", dsn, S_ARG(status_of(e)));
+    add_reason(&line, e->outcome->reason);
+    (void)buf_add_char(&line, ')');
+    send(&line);
+}
+
+void event_removed(slice id)
+{
+    event_info("%.*s: removed", S_ARG(id));
+}
+
+void event_expired(const struct event_expired *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    add_address(&line, "from", e->sender);
+    (void)buf_addf(&line, ", status=%sexpired, returned to sender", e->forced ? "force-" : "");
+    send(&line);
+}
+
+void event_notice(const struct event_notice *e)
+{
+    event_info("%.*s: %s: %.*s", S_ARG(e->id), e->kind, S_ARG(e->new_id));
+}
