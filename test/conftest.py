@@ -32,7 +32,7 @@ def why_left_out(item: pytest.Item) -> str | None:
         return "needs root"
     names = [str(name) for mark in item.iter_markers("needs_program") for name in mark.args]
     if missing := paths.missing_programs(names):
-        return "not built: " + " ".join(missing)
+        return "not built: " + " ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     return None
 
 

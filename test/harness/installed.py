@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,8 +23,8 @@ _MAIN = (
 
 
 class Installed(System):
-    """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons whose program is another file; then
-    daemon_directory is a folder of links."""
+    """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons that another
+    program stands in for."""
 
     def __init__(self, layers: Sequence[Path], *, fifo: bool = False, swapped: Mapping[str, Path] | None = None) -> None:
         super().__init__()
@@ -34,7 +33,6 @@ class Installed(System):
         self.log = Log(self.room.scratch / "mail.log")
         self._fifo = fifo
         self._swapped = dict(swapped or {})
-        self.daemon_directory = DAEMONS
         try:
             self._prepare()
         except BaseException:
@@ -46,15 +44,8 @@ class Installed(System):
                         "for f in /usr/sbin/postdrop /usr/sbin/postqueue; do [ ! -e $f ] || { chgrp postdrop $f; chmod 2755 $f; }; done;"
                         "[ ! -e /usr/bin/bsd-mailx ] || ln -sf bsd-mailx /usr/bin/mail;"
                         "mkdir -p /etc/postfix; rm -f /etc/aliases /etc/aliases.db; : >/etc/aliases")
-        if self._swapped:
-            folder = self.room.scratch / "daemons"
-            folder.mkdir()
-            for name in os.listdir(self.room.path(DAEMONS)):
-                (folder / name).symlink_to(f"{DAEMONS}/{name}")
-            for name, program in self._swapped.items():
-                (folder / name).unlink(missing_ok=True)
-                (folder / name).symlink_to(program)
-            self.daemon_directory = str(folder)
+        for name, program in self._swapped.items():
+            self.room.run(["install", "-m", "755", program, f"{DAEMONS}/{name}"])
 
     def master_text(self) -> str:
         """The master.cf that the system comes with."""
@@ -65,10 +56,7 @@ class Installed(System):
         if self._fifo:
             master = conf.as_fifo(master)
         self.room.write("/etc/postfix/master.cf", conf.with_rows(master, self.rows))
-        main = [*_MAIN, *self.main]
-        if self.daemon_directory != DAEMONS:
-            main.insert(0, f"daemon_directory = {self.daemon_directory}")
-        self.room.write("/etc/postfix/main.cf", conf.main_text(main))
+        self.room.write("/etc/postfix/main.cf", conf.main_text([*_MAIN, *self.main]))
 
     def resolver(self, *servers: str) -> None:
         """Makes resolv.conf name SERVERS."""

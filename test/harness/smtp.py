@@ -89,12 +89,18 @@ class Client:
     def reply(self) -> list[str]:
         """All lines of one reply; none when the server has closed."""
         lines: list[str] = []
-        while raw := self._file.readline():
+        while raw := self._line():
             assert raw.endswith(b"\r\n"), f"a reply line without CRLF: {raw!r}"
             lines.append(raw[:-2].decode("utf-8", "replace"))
             if lines[-1][3:4] != "-":
                 break
         return lines
+
+    def _line(self) -> bytes:
+        try:
+            return self._file.readline()
+        except ConnectionResetError:  # closed while something of ours was still on its way
+            return b""
 
     def command(self, text: str) -> list[str]:
         self.send(text.encode() + b"\r\n")
