@@ -286,11 +286,23 @@ static void make_read_room(struct stream *s)
     }
 }
 
+static bool wait_readable(struct stream *s, deadline by, struct err *err)
+{
+    if (s->out_n > 0 && !s->manual_flush && !stream_flush(s, by, err))
+        return false;
+    if (!wait_fd(s, FD_READ, by, err))
+        return false;
+    s->drained = false;
+    return true;
+}
+
 enum fill stream_fill(struct stream *s, deadline by, struct err *err)
 {
     if (s->eof)
         return FILL_EOF;
     if (!be_fair(s, by, err))
+        return FILL_FAILED;
+    if (s->drained && by.at_us != AT_ONCE.at_us && !wait_readable(s, by, err))
         return FILL_FAILED;
     for (;;) {
         ssize_t n;
@@ -300,6 +312,7 @@ enum fill stream_fill(struct stream *s, deadline by, struct err *err)
         if (n > 0) {
             s->in_end += (size_t)n;
             s->moved += (size_t)n;
+            s->drained = n < READ_BYTES;
             return FILL_MORE;
         }
         if (n == 0) {
@@ -312,9 +325,7 @@ enum fill stream_fill(struct stream *s, deadline by, struct err *err)
             (void)err_sys(err, "read");
             return FILL_FAILED;
         }
-        if (s->out_n > 0 && !s->manual_flush && !stream_flush(s, by, err))
-            return FILL_FAILED;
-        if (!wait_fd(s, FD_READ, by, err))
+        if (!wait_readable(s, by, err))
             return FILL_FAILED;
     }
 }

@@ -6,7 +6,8 @@
  *
  * Reading fills a 4096-byte buffer with one read(2); writing gathers up to 64 KiB and goes out with one write(2) at
  * stream_flush(), when the buffer is full, or (unless turned off) before a read that has to wait.  A stream parked for
- * over a second with nothing in it gives its buffers back.  Depends on: core/base, core/run. */
+ * over a second with nothing in it gives its buffers back.  A descriptor sent over the socket must be taken by recvmsg() on
+ * stream_fd() before the stream reads what comes with it.  Depends on: core/base, core/run. */
 #ifndef CORE_IO_STREAM_H
 #define CORE_IO_STREAM_H
 

@@ -17,6 +17,7 @@ struct stream {
     char *name;
     bool discarding;
     bool eof, manual_flush, was_blocking;
+    bool drained; /* the last read got less than it asked for: another one now would only say EAGAIN */
 };
 
 enum fill { FILL_FAILED, FILL_EOF, FILL_MORE };

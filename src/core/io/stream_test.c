@@ -276,6 +276,31 @@ static void reading_goes_on_after_a_timeout(void **state)
     run(half_a_line_then_timeout_main);
 }
 
+/* "What is there" includes what the loop has not seen yet. */
+static void at_once_main(void *arg)
+{
+    struct stream *pair[2];
+    struct err err;
+    slice line;
+
+    (void)arg;
+    make_pair(pair);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stream_read_line(pair[1], 100, AT_ONCE, &line, &err), STREAM_FAILED);
+        assert_int_equal(err.kind, ERR_TIMEOUT);
+        assert_true(stream_write(pair[0], S("x\r\n"), soon(), &err) && stream_flush(pair[0], soon(), &err));
+        assert_int_equal(stream_read_line(pair[1], 100, AT_ONCE, &line, &err), STREAM_LINE);
+    }
+    stream_close(pair[0]);
+    stream_close(pair[1]);
+}
+
+static void at_once_takes_what_is_there(void **state)
+{
+    (void)state;
+    run(at_once_main);
+}
+
 /* ---- much data through a small pipe; fairness ---- */
 
 enum { MUCH = 1000 * 1000 };
@@ -477,6 +502,7 @@ int main(void)
         cmocka_unit_test(tail_after_failure),
         cmocka_unit_test(flushing),
         cmocka_unit_test(reading_goes_on_after_a_timeout),
+        cmocka_unit_test(at_once_takes_what_is_there),
         cmocka_unit_test(much_through_a_pipe),
         cmocka_unit_test(endless_input_is_fair),
         cmocka_unit_test(a_broken_pipe_is_an_error),

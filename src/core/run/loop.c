@@ -8,7 +8,7 @@
 
 #include "core/base/bug.h"
 
-enum { TURNS_PER_POLL = 8 };
+enum { STEPS_PER_POLL = 64 };
 #define IDLE_AFTER SECONDS(1)
 
 static _Thread_local struct loop *the_loop;
@@ -110,7 +110,7 @@ static void poll_once(struct loop *l)
 {
     int n;
 
-    l->turns_unpolled = 0;
+    l->steps_unpolled = 0;
     fd_disarm_listeners(l);
     arm_sweep(l);
     n = epoll_wait(l->epoll_fd, l->events, EVENTS_PER_POLL, poll_timeout_ms(l));
@@ -123,19 +123,28 @@ static void poll_once(struct loop *l)
     run_timers(l);
 }
 
+/* Moves all of FROM to the empty list TO. */
+static void list_splice(struct list *to, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    *to = *from;
+    to->next->prev = to;
+    to->prev->next = to;
+    list_init(from);
+}
+
 /* Runs what is ready now; what becomes ready meanwhile waits for the next turn. */
 static void turn(struct loop *l)
 {
     struct task *t;
 
-    if (list_empty(&l->ready) || ++l->turns_unpolled >= TURNS_PER_POLL)
+    if (list_empty(&l->ready) || l->steps_unpolled >= STEPS_PER_POLL)
         poll_once(l);
-    while ((t = LIST_FIRST(&l->ready, struct task, queue)) != NULL) {
-        list_remove(&t->queue);
-        list_push_back(&l->batch, &t->queue);
-    }
+    list_splice(&l->batch, &l->ready);
     while ((t = LIST_FIRST(&l->batch, struct task, queue)) != NULL) {
         list_remove(&t->queue);
+        l->steps_unpolled++;
         task_step(l, t);
     }
     atomic_store_explicit(&l->running, NULL, memory_order_relaxed);

@@ -66,7 +66,7 @@ struct loop {
     struct heap timers;
     int64_t now_us; /* at the last poll */
     int epoll_fd;
-    unsigned turns_unpolled;
+    unsigned steps_unpolled;
     bool stopping;
 
     struct fd_slot *fds;

@@ -2,6 +2,8 @@
 
 #ifdef WAYBILL_SWITCH_UCONTEXT
 
+#include <signal.h>
+
 /* swapcontext() itself runs below the frame that is left. */
 enum { BELOW_FRAME = 2048 };
 
@@ -17,6 +19,8 @@ void switch_prepare(struct switch_point *at, char *low, size_t bytes, void (*ent
 
 void switch_to(struct switch_point *from, struct switch_point *to)
 {
+    /* The signal mask belongs to the process, not to a task, but swapcontext() restores the one that TO was left with. */
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &to->context.uc_sigmask);
     from->lowest = (char *)__builtin_frame_address(0) - BELOW_FRAME;
     (void)swapcontext(&from->context, &to->context);
 }
