@@ -25,7 +25,6 @@
 struct params {
 #include "params_fields.h" /* generated */
     struct conf conf;      /* what main.cf and -o said */
-    const char *config_directory;
     struct map *texts;     /* expanded values by name; private */
 };
 

@@ -1,0 +1,89 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/cut.h"
+#include "mail/params/param_def.h"
+
+enum { HOST_MAX_BYTES = 256 };
+
+static slice after_first_dot(slice host)
+{
+    size_t dot = slice_find(host, '.');
+
+    return dot == SLICE_NONE ? slice_of("", 0) : slice_skip(host, dot + 1);
+}
+
+/* The machine's name; one without a dot gets the domain that main.cf names, or "localdomain". */
+static const char *compute_myhostname(struct params *p)
+{
+    AUTO_BUF struct buf name = BUF_INIT(2 * HOST_MAX_BYTES);
+    char host[HOST_MAX_BYTES];
+    const char *domain = NULL;
+
+    if (gethostname(host, sizeof host) != 0 || host[0] == '\0')
+        (void)snprintf(host, sizeof host, "localhost");
+    host[sizeof host - 1] = '\0';
+    buf_add_text(&name, host);
+    if (slice_find(buf_slice(&name), '.') == SLICE_NONE) {
+        if (conf_raw(&p->conf, S("mydomain")) != NULL)
+            domain = params_get(p, S("mydomain"));
+        buf_addf(&name, ".%s", domain != NULL ? domain : "localdomain");
+    }
+    return params_keep(p, S("=myhostname"), buf_slice(&name));
+}
+
+static const char *compute_mydomain(struct params *p)
+{
+    const char *host = params_get(p, S("myhostname"));
+    slice domain = after_first_dot(slice_text(host));
+
+    return params_keep(p, S("=mydomain"), domain.n > 0 ? domain : S("localdomain"));
+}
+
+static const char *compute_process_id(struct params *p)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%ld", (long)getpid());
+    return params_keep(p, S("=process_id"), slice_text(text));
+}
+
+static const char *compute_process_name(struct params *p)
+{
+    return params_keep(p, S("=process_name"), slice_text(program_invocation_short_name));
+}
+
+static const char *compute_mynetworks(struct params *p)
+{
+    return params_keep(p, S("=mynetworks"), S("127.0.0.0/8 [::1]/128"));
+}
+
+const char *param_computed(struct params *p, slice name)
+{
+    static const struct {
+        slice name, key;
+        const char *meanwhile; /* the answer when computing it needs itself */
+        const char *(*compute)(struct params *p);
+    } computed[] = {
+        {S_INIT("myhostname"), S_INIT("=myhostname"), "localhost.localdomain", compute_myhostname},
+        {S_INIT("mydomain"), S_INIT("=mydomain"), "localdomain", compute_mydomain},
+        {S_INIT("mynetworks"), S_INIT("=mynetworks"), "127.0.0.0/8 [::1]/128", compute_mynetworks},
+        {S_INIT("process_id"), S_INIT("=process_id"), "", compute_process_id},
+        {S_INIT("process_name"), S_INIT("=process_name"), "", compute_process_name},
+        {S_INIT("config_directory"), S_INIT("=config_directory"), "", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(computed); i++) {
+        const char *text;
+
+        if (!slice_eq(name, computed[i].name))
+            continue;
+        text = map_get(p->texts, computed[i].key);
+        if (text != NULL)
+            return text;
+        params_keep(p, computed[i].key, slice_text(computed[i].meanwhile));
+        return computed[i].compute(p);
+    }
+    return NULL;
+}

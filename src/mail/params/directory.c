@@ -1,0 +1,48 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mail/params/params.h"
+
+#ifndef WAYBILL_CONFIG_DIRECTORY
+#define WAYBILL_CONFIG_DIRECTORY "/etc/postfix"
+#endif
+
+/* Is DIRECTORY named by the compiled-in main.cf? */
+static bool is_listed(slice directory)
+{
+    struct err ignored;
+    struct conf conf;
+    const char *list;
+    slice left, item;
+    bool braced, found = false;
+
+    conf_init(&conf);
+    if (conf_read(&conf, WAYBILL_CONFIG_DIRECTORY "/main.cf", &ignored)) {
+        static const char *const names[] = {"alternate_config_directories", "multi_instance_directories"};
+
+        for (size_t i = 0; i < COUNT_OF(names) && !found; i++) {
+            list = conf_raw(&conf, slice_text(names[i]));
+            left = slice_text(list);
+            while (!found && conf_next_item(&left, ", \t\r\n", &item, &braced, &ignored) == CONF_ITEM)
+                found = slice_eq(item, directory);
+        }
+    }
+    conf_done(&conf);
+    return found;
+}
+
+bool params_config_directory(const char *from_option, bool is_setgid, struct buf *out, struct err *err)
+{
+    const char *chosen = from_option != NULL ? from_option : getenv("MAIL_CONFIG");
+    slice directory;
+
+    if (chosen == NULL || chosen[0] == '\0')
+        chosen = WAYBILL_CONFIG_DIRECTORY;
+    directory = slice_text(chosen);
+    while (directory.n > 1 && slice_ends(directory, S("/")))
+        directory.n--;
+    if (!slice_eq(directory, S(WAYBILL_CONFIG_DIRECTORY)) && is_setgid && getuid() != 0 && !is_listed(directory))
+        return err_set(err, ERR_CONFIG, "unauthorized configuration directory name: %.*s", S_ARG(directory));
+    buf_clear(out);
+    return buf_add(out, directory) || err_set(err, ERR_LIMIT, "configuration directory name too long");
+}

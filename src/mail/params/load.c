@@ -1,0 +1,153 @@
+#include <stdlib.h>
+
+#include "core/base/bug.h"
+#include "mail/params/param_def.h"
+
+enum { PATH_MAX_BYTES = 4096 };
+
+static bool set_number(void *field, enum param_type type, int64_t number)
+{
+    switch (type) {
+    case PARAM_BOOL:
+        *(bool *)field = number != 0;
+        return true;
+    case PARAM_INT:
+        *(int *)field = (int)number;
+        return true;
+    case PARAM_SIZE:
+    case PARAM_TIME:
+        *(int64_t *)field = number;
+        return true;
+    case PARAM_TEXT:
+    case PARAM_ENUM:
+        break;
+    }
+    return false;
+}
+
+static bool parse_number(const struct param_def *d, const char *name, const char *text, int64_t *out, struct err *err)
+{
+    bool yes;
+
+    switch (d->type) {
+    case PARAM_BOOL:
+        if (!conf_parse_bool(slice_text(text), &yes))
+            return err_set(err, ERR_CONFIG, "bad boolean configuration: %s = %s", name, text);
+        *out = yes;
+        return true;
+    case PARAM_TIME:
+        if (!conf_parse_time(slice_text(text), d->unit, out))
+            return err_set(err, ERR_CONFIG, "parameter %s: bad time value or unit: %s", name, text);
+        if (*out < d->min)
+            return err_set(err, ERR_CONFIG, "invalid %s: %lld (min %lld)", name, (long long)*out / 1000000,
+                           (long long)d->min / 1000000);
+        if (*out > d->max)
+            return err_set(err, ERR_CONFIG, "invalid %s: %lld (max %lld)", name, (long long)*out / 1000000,
+                           (long long)d->max / 1000000);
+        return true;
+    default:
+        if (!conf_parse_int(slice_text(text), out) ||
+            (d->type == PARAM_INT && (*out < INT32_MIN || *out > INT32_MAX)))
+            return err_set(err, ERR_CONFIG, "bad numerical configuration: %s = %s", name, text);
+        if (*out < d->min)
+            return err_set(err, ERR_CONFIG, "invalid %s parameter value %lld < %lld", name, (long long)*out,
+                           (long long)d->min);
+        if (*out > d->max)
+            return err_set(err, ERR_CONFIG, "invalid %s parameter value %lld > %lld", name, (long long)*out,
+                           (long long)d->max);
+        return true;
+    }
+}
+
+static bool check_text(const struct param_def *d, const char *name, const char *text, struct err *err)
+{
+    if (d->nonempty && text[0] == '\0')
+        return err_set(err, ERR_CONFIG, "bad string length 0 < 1: %s = ", name);
+    if (d->type != PARAM_ENUM)
+        return true;
+    for (const char *const *v = d->values; *v != NULL; v++)
+        if (slice_eq(slice_text(*v), slice_text(text)))
+            return true;
+    return err_set(err, ERR_CONFIG, "bad parameter value: '%s = %s'", name, text);
+}
+
+/* A value whose every dollar names something else: expanded, then read. */
+static bool set_from_text(struct params *p, size_t index, struct err *err)
+{
+    const struct param_def *d = &param_defs[index];
+    const char *name = param_rows[index].name, *text;
+    char *field = (char *)p + d->offset;
+    int64_t number;
+
+    if (!params_text(p, slice_text(name), &text, err))
+        return false;
+    if (d->type == PARAM_TEXT || d->type == PARAM_ENUM) {
+        if (!check_text(d, name, text, err))
+            return false;
+        *(const char **)field = text;
+        return true;
+    }
+    return parse_number(d, name, text, &number, err) && set_number(field, d->type, number);
+}
+
+/* The default as it stands.  Also what a parameter keeps that nothing uses and whose value is not valid. */
+static void set_fixed_default(struct params *p, size_t index)
+{
+    const struct param_def *d = &param_defs[index];
+    char *field = (char *)p + d->offset;
+
+    if (!set_number(field, d->type, d->number))
+        *(const char **)field = param_rows[index].default_text;
+}
+
+static bool set_all(struct params *p, struct err *err)
+{
+    bool *given = xcalloc(param_row_count, sizeof *given);
+    bool ok = true;
+
+    MAP_EACH(e, &p->conf.raw) {
+        size_t index = param_find(map_key(e));
+
+        if (index != SLICE_NONE)
+            given[index] = true;
+    }
+    for (size_t i = 0; i < param_row_count && ok; i++) {
+        set_fixed_default(p, i);
+        if (given[i] || !param_defs[i].fixed)
+            ok = set_from_text(p, i, err) || param_rows[i].known_only;
+    }
+    free(given);
+    return ok;
+}
+
+static bool check_level(struct params *p, struct err *err)
+{
+    int64_t unused;
+
+    return compat_level_parse(slice_text(p->compatibility_level), &unused) ||
+           err_set(err, ERR_CONFIG, "malformed compatibility level syntax: \"%s\"", p->compatibility_level);
+}
+
+struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
+                           struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX_BYTES);
+    struct params *p = xcalloc(1, sizeof *p);
+
+    conf_init(&p->conf);
+    p->texts = xcalloc(1, sizeof *p->texts);
+    map_init(p->texts);
+    buf_addf(&path, "%s/main.cf", config_directory);
+    params_keep(p, S("=config_directory"), slice_text(config_directory));
+    if (!conf_read(&p->conf, buf_text(&path), err)) {
+        params_free(p);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        conf_set(&p->conf, overrides[i].name, overrides[i].value);
+    if (!set_all(p, err) || !check_level(p, err)) {
+        params_free(p);
+        return NULL;
+    }
+    return p;
+}
