@@ -1,7 +1,8 @@
 """Process 1 of a room: makes its mounts, collects what is sent to /dev/log, reaps orphans.
 
-Started by room.py as  unshare -mpnf ... python3 agent.py SCRATCH LAYER...;  writes "ready" when the room can be
-used.  It lives until it is killed, and everything in the room dies with it.
+Started by room.py as  unshare -mpnf ... python3 agent.py SCRATCH IMAGE LAYER...  where IMAGE is a file system for
+the queue, or empty.  Writes "ready" when the room can be used.  It lives until it is killed, and everything in the
+room dies with it.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def append(path: str, line: str) -> None:
         file.write(line + "\n")
 
 
-def enter(scratch: Path, layers: list[Path]) -> socket.socket:
+def enter(scratch: Path, image: str, layers: list[Path]) -> socket.socket:
     mount("--make-rprivate", "/")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     work = scratch / "overlay"
@@ -95,7 +96,11 @@ def enter(scratch: Path, layers: list[Path]) -> socket.socket:
     mount("-t", "tmpfs", "overlay", work)
     overlay("/usr", layers, work)
     overlay("/etc", layers, work)
-    bind(scratch / "spool", "/var/spool/postfix")
+    if image:
+        os.makedirs("/var/spool/postfix", exist_ok=True)
+        mount("-o", "loop", image, "/var/spool/postfix")
+    else:
+        bind(scratch / "spool", "/var/spool/postfix")
     bind(scratch / "data", "/var/lib/postfix")
     bind(scratch / "mail", "/var/mail", 0o1777)
     bind(scratch / "home", "/home")
@@ -132,9 +137,9 @@ def collect(log: socket.socket, path: Path) -> None:
 
 
 def main() -> None:
-    scratch, layers = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
+    scratch, image, layers = Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]]
     os.umask(0o022)
-    log = enter(scratch, layers)
+    log = enter(scratch, image, layers)
     signal.signal(signal.SIGCHLD, reap)
     print("ready", flush=True)
     collect(log, scratch / "mail.log")

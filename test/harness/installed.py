@@ -24,12 +24,13 @@ _MAIN = (
 
 class Installed(System):
     """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons that another
-    program stands in for."""
+    program stands in for.  IMAGE is a file system image for the queue."""
 
-    def __init__(self, layers: Sequence[Path], *, fifo: bool = False, swapped: Mapping[str, Path] | None = None) -> None:
+    def __init__(self, layers: Sequence[Path], *, fifo: bool = False, swapped: Mapping[str, Path] | None = None,
+                 image: Path | None = None) -> None:
         super().__init__()
-        self.room = Room(layers)
-        self.spool = self.room.scratch / "spool"
+        self.room = Room(layers, image)
+        self.spool = self.room.path("/var/spool/postfix") if image else self.room.scratch / "spool"
         self.log = Log(self.room.scratch / "mail.log")
         self._fifo = fifo
         self._swapped = dict(swapped or {})

@@ -12,8 +12,8 @@ from .installed import Installed
 class Postfix(Installed):
     name = "postfix"
 
-    def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None) -> None:
-        super().__init__([paths.oracle()], fifo=fifo, swapped=swapped)
+    def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None, image: Path | None = None) -> None:
+        super().__init__([paths.oracle()], fifo=fifo, swapped=swapped, image=image)
         self.room.shell("cp /usr/share/postfix/dynamicmaps.cf /etc/postfix/")  # else no lmdb, pcre, sqlite
 
     def master_text(self) -> str:

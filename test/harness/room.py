@@ -25,14 +25,15 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG":
 
 
 class Room:
-    """LAYERS are folders with usr/ and etc/, laid over the machine's own, topmost first."""
+    """LAYERS are folders with usr/ and etc/, laid over the machine's own, topmost first.  IMAGE, when given, is a
+    file system image that becomes /var/spool/postfix."""
 
-    def __init__(self, layers: Sequence[Path]) -> None:
+    def __init__(self, layers: Sequence[Path], image: Path | None = None) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="waybill-room."))
         self.scratch.chmod(0o755)
         self._jobs: list[subprocess.Popen[bytes]] = []
         self._unshare = subprocess.Popen(
-            ["unshare", "-mpnf", "--mount-proc", "--kill-child", "/usr/bin/python3", _AGENT, self.scratch, *layers],
+            ["unshare", "-mpnf", "--mount-proc", "--kill-child", "/usr/bin/python3", _AGENT, self.scratch, image or "", *layers],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENVIRONMENT)
         assert self._unshare.stdout
         if self._unshare.stdout.readline() != b"ready\n":

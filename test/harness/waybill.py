@@ -60,8 +60,8 @@ def master_text() -> str:
 class Waybill(Installed):
     name = "waybill"
 
-    def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None) -> None:
-        super().__init__([stage(), paths.peers()], fifo=fifo, swapped=swapped)
+    def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None, image: Path | None = None) -> None:
+        super().__init__([stage(), paths.peers()], fifo=fifo, swapped=swapped, image=image)
 
     def master_text(self) -> str:
         return master_text()
