@@ -123,22 +123,50 @@ bool arena_copy(struct arena *a, slice s, slice *out)
     return true;
 }
 
-bool arena_printf(struct arena *a, slice *out, const char *format, ...)
+static bool print(struct arena *a, slice *out, const char *format, va_list args)
 {
-    va_list args;
+    va_list again;
     int n;
     char *p;
 
-    va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     BUG_IF(n < 0);
     p = arena_alloc(a, (size_t)n + 1);
     if (p == NULL)
         return false;
-    va_start(args, format);
     (void)vsnprintf(p, (size_t)n + 1, format, args);
-    va_end(args);
     *out = (slice){p, (size_t)n};
     return true;
+}
+
+bool arena_printf(struct arena *a, slice *out, const char *format, ...)
+{
+    va_list args;
+    bool ok;
+
+    va_start(args, format);
+    ok = print(a, out, format, args);
+    va_end(args);
+    return ok;
+}
+
+slice arena_keep(struct arena *a, slice s, slice fallback)
+{
+    slice out = fallback;
+
+    return arena_copy(a, s, &out) ? out : fallback;
+}
+
+slice arena_format(struct arena *a, slice fallback, const char *format, ...)
+{
+    slice out = fallback;
+    va_list args;
+    bool ok;
+
+    va_start(args, format);
+    ok = print(a, &out, format, args);
+    va_end(args);
+    return ok ? out : fallback;
 }

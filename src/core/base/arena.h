@@ -34,4 +34,8 @@ char *arena_text(struct arena *a, slice s);
 /* printf into the arena; *OUT has a NUL behind it. */
 MUST_CHECK bool arena_printf(struct arena *a, slice *out, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* For texts that are shown to people: the same, but FALLBACK (a literal) when the cap is reached. */
+slice arena_keep(struct arena *a, slice s, slice fallback);
+slice arena_format(struct arena *a, slice fallback, const char *format, ...) PRINTF_LIKE(3, 4);
+
 #endif
