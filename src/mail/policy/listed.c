@@ -1,0 +1,77 @@
+/* Does the recipient exist?  By address class, from the tables that class names. */
+#include "mail/policy/internal.h"
+#include "mail/syntax/address.h"
+
+static bool any_domain(void *context, slice domain)
+{
+    (void)context;
+    (void)domain;
+    return true;
+}
+
+static enum table_got find(struct walk *w, struct tables *t, unsigned what, bool local, struct err *err)
+{
+    AUTO_BUF struct buf value = BUF_INIT(64 * 1024);
+    struct address_lookup how = {.delimiters = slice_text(w->policy->params->recipient_delimiter)};
+
+    if (tables_empty(t))
+        return TABLE_NOT_FOUND;
+    if (local)
+        how.is_local_domain = any_domain;
+    return tables_get_address(t, w->question->resolved.recipient, what, &how, w->question->by, &value, err);
+}
+
+static enum walk_result unknown(struct walk *w, int code, const char *table)
+{
+    bool show = w->policy->params->show_user_unknown_table_name;
+
+    return walk_refuse(w, code, code >= 500 ? "5.1.1" : "4.1.1",
+                       "<%.*s>: Recipient address rejected: User unknown%s%s%s", S_ARG(w->question->recipient),
+                       show ? " in " : "", show ? table : "", show ? " table" : "");
+}
+
+enum walk_result listed_check(struct walk *w)
+{
+    const struct params *c = w->policy->params;
+    struct policy *p = w->policy;
+    const struct {
+        struct tables *tables;
+    } early[] = {{p->recipient_canonical}, {p->canonical}, {p->virtual_aliases}};
+    const struct {
+        int64_t class;
+        struct tables *tables;
+        int code;
+        const char *name;
+    } by_class[] = {
+        {RESOLVE_LOCAL, p->local_recipients, c->unknown_local_recipient_reject_code, "local recipient"},
+        {RESOLVE_VIRTUAL_ALIAS, NULL, c->unknown_virtual_alias_reject_code, "virtual alias"},
+        {RESOLVE_VIRTUAL_MAILBOX, p->virtual_mailboxes, c->unknown_virtual_mailbox_reject_code, "virtual mailbox"},
+        {RESOLVE_RELAY, p->relay_recipients, c->unknown_relay_recipient_reject_code, "relay recipient"},
+    };
+    unsigned all = ADDRESS_FULL | ADDRESS_USER | ADDRESS_DOMAIN;
+    enum table_got got;
+    struct err err;
+
+    if (!walk_resolve(w))
+        return WALK_REFUSE;
+    for (size_t i = 0; i < COUNT_OF(early); i++) {
+        got = find(w, early[i].tables, all, (w->question->resolved.flags & RESOLVE_LOCAL) != 0, &err);
+        if (got == TABLE_FOUND)
+            return WALK_ON;
+        if (got == TABLE_FAILED)
+            return walk_trouble(w, w->question->recipient, "Recipient address", &err);
+    }
+    for (size_t i = 0; i < COUNT_OF(by_class); i++) {
+        if ((w->question->resolved.flags & by_class[i].class) == 0)
+            continue;
+        if (by_class[i].tables == NULL)
+            return unknown(w, by_class[i].code, by_class[i].name);
+        if (tables_empty(by_class[i].tables))
+            return WALK_ON; /* nobody can tell: any recipient is good */
+        got = find(w, by_class[i].tables, all, by_class[i].class == RESOLVE_LOCAL, &err);
+        if (got == TABLE_FAILED)
+            return walk_trouble(w, w->question->recipient, "Recipient address", &err);
+        return got == TABLE_FOUND ? WALK_ON : unknown(w, by_class[i].code, by_class[i].name);
+    }
+    return WALK_ON;
+}

@@ -1,0 +1,76 @@
+#include <stdio.h>
+
+#include "core/dns/dns.h"
+#include "mail/service/service.h"
+#include "receive/smtpd/session.h"
+
+static slice kept(struct session *s, slice text)
+{
+    slice out = S("unknown");
+
+    return arena_copy(&s->arena, text, &out) ? out : S("unknown");
+}
+
+static slice address_text(struct session *s, const struct endpoint *e)
+{
+    char text[ENDPOINT_TEXT];
+
+    endpoint_print(e, text);
+    return kept(s, slice_text(text));
+}
+
+static slice port_text(struct session *s, const struct endpoint *e)
+{
+    char text[8];
+
+    (void)snprintf(text, sizeof text, "%u", endpoint_port(e));
+    return kept(s, slice_text(text));
+}
+
+/* A name counts only when it leads back to the address. */
+static void find_names(struct session *s)
+{
+    struct dns_answer names, addresses;
+    deadline by = deadline_in(SECONDS(30));
+    struct err err;
+
+    s->client_name = s->reverse_name = S("unknown");
+    if (!s->world->params->smtpd_peername_lookup)
+        return;
+    if (host_lookup_name(&s->client, &s->arena, by, &names, &err) != DNS_FOUND || names.records == NULL)
+        return;
+    s->reverse_name = names.records->text;
+    if (host_lookup(s->reverse_name, s->client.u.any.sa_family, &s->arena, by, &addresses, &err) != DNS_FOUND)
+        return;
+    for (const struct dns_record *r = addresses.records; r != NULL; r = r->next)
+        if (endpoint_same_host(&r->address, &s->client))
+            s->client_name = s->reverse_name;
+}
+
+void peer_identify(struct session *s)
+{
+    struct policy_question q = {.arena = &s->arena, .by = deadline_in(SECONDS(30))};
+    char label[600];
+
+    if (service_endpoints(s->stream, &s->client, &s->server)) {
+        s->client_address = address_text(s, &s->client);
+        s->client_port = port_text(s, &s->client);
+        s->server_address = address_text(s, &s->server);
+        s->server_port = port_text(s, &s->server);
+        find_names(s);
+    } else { /* on stdin and stdout */
+        s->client_name = s->reverse_name = S("localhost");
+        s->client_address = s->server_address = S("127.0.0.1");
+        s->client_port = s->server_port = S("0");
+        (void)endpoint_parse(s->client_address, &s->client);
+        s->server = s->client;
+    }
+    (void)snprintf(label, sizeof label, "%.*s[%.*s]", S_ARG(s->client_name), S_ARG(s->client_address));
+    s->client_label = kept(s, slice_text(label));
+    q.client_name = s->client_name;
+    q.client_address = s->client_address;
+    q.client = s->client;
+    s->in_mynetworks = policy_in_mynetworks(s->world->policy, &q);
+    s->local_context = endpoint_same_host(&s->client, &s->server);
+    s->bare_newline_ok = policy_excludes_bare_newline(s->world->policy, &q);
+}

@@ -1,0 +1,112 @@
+#include <stdarg.h>
+
+#include "mail/events/events.h"
+#include "receive/smtpd/session.h"
+
+enum { REPLY_MOST = 1000 };
+
+deadline session_by(const struct session *s)
+{
+    return deadline_in(s->world->params->smtpd_timeout_us);
+}
+
+bool session_say(struct session *s, const char *format, ...)
+{
+    AUTO_BUF struct buf line = BUF_INIT(REPLY_MOST + 2);
+    char text[REPLY_MOST];
+    struct err err;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n >= (int)sizeof text)
+        n = (int)sizeof text - 1;
+    for (int i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 127)
+            text[i] = '?';
+    if (text[0] == '4' || text[0] == '5')
+        s->errors++;
+    (void)buf_add(&line, slice_of(text, (size_t)n));
+    (void)buf_add(&line, S("\r\n"));
+    if (!stream_write(s->stream, buf_slice(&line), session_by(s), &err)) {
+        session_log_lost(s, err.kind == ERR_TIMEOUT ? "timeout" : "lost connection");
+        s->ended = true;
+    }
+    return !s->ended;
+}
+
+void session_log_action(struct session *s, const char *verb, const char *where, slice text, slice recipient)
+{
+    AUTO_BUF struct buf line = BUF_INIT(4096);
+
+    (void)buf_addf(&line, "%s: %s: %s from %.*s: %.*s;", s->t.queued ? s->t.submission.queue_id : "NOQUEUE", verb, where,
+                   S_ARG(s->client_label), S_ARG(text));
+    if (s->t.sender.p != NULL) {
+        (void)buf_add(&line, S(" from=<"));
+        event_print_address(s->t.sender, &line);
+        (void)buf_add(&line, S(">"));
+    }
+    if (recipient.p != NULL) {
+        (void)buf_add(&line, S(" to=<"));
+        event_print_address(recipient, &line);
+        (void)buf_add(&line, S(">"));
+    }
+    (void)buf_addf(&line, " proto=%s", s->is_esmtp ? "ESMTP" : "SMTP");
+    if (s->helo.p != NULL)
+        (void)buf_addf(&line, " helo=<%.*s>", S_ARG(s->helo));
+    event_info("%s", buf_text(&line));
+}
+
+bool session_refuse(struct session *s, const char *where, const struct policy_answer *a, slice recipient)
+{
+    AUTO_BUF struct buf text = BUF_INIT(REPLY_MOST);
+    char dsn[DSN_CODE_TEXT];
+
+    dsn_code_print(a->dsn, dsn);
+    (void)buf_addf(&text, "%d %s %.*s", a->code, dsn, S_ARG(a->text));
+    session_log_action(s, "reject", where, buf_slice(&text), recipient);
+    if (!session_say(s, "%s", buf_text(&text)))
+        return false;
+    if (a->disconnect)
+        s->ended = true;
+    return !s->ended;
+}
+
+#define COMMAND_WORD(word, name) #word,
+#define COMMAND_NAME(word, name) #name,
+static const char *const words[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_WORD) "UNKNOWN"};
+static const char *const names[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_NAME) "unknown"};
+
+void session_log_lost(struct session *s, const char *what)
+{
+    if (s->ended)
+        return;
+    if (s->data_bytes >= 0)
+        event_info("%s after DATA (%lld bytes) from %.*s", what, (long long)s->data_bytes, S_ARG(s->client_label));
+    else
+        event_info("%s after %s from %.*s", what, s->before_command ? "CONNECT" : words[s->where], S_ARG(s->client_label));
+}
+
+void session_log_disconnect(struct session *s)
+{
+    AUTO_BUF struct buf line = BUF_INIT(1000);
+    unsigned ok = 0, total = 0;
+
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        ok += s->ok[i];
+        total += s->total[i];
+        if (s->total[i] == 0)
+            continue;
+        if (s->ok[i] == s->total[i])
+            (void)buf_addf(&line, " %s=%u", names[i], s->total[i]);
+        else
+            (void)buf_addf(&line, " %s=%u/%u", names[i], s->ok[i], s->total[i]);
+    }
+    if (ok == total)
+        (void)buf_addf(&line, " commands=%u", total);
+    else
+        (void)buf_addf(&line, " commands=%u/%u", ok, total);
+    event_info("disconnect from %.*s%s", S_ARG(s->client_label), buf_text(&line));
+}

@@ -1,0 +1,47 @@
+/* smtpd(8): receives mail by SMTP. */
+#include "core/base/bug.h"
+#include "mail/events/events.h"
+#include "mail/service/service.h"
+#include "receive/smtpd/session.h"
+
+static struct smtpd_world world;
+
+static bool open_tables(struct service_run *run, struct err *err)
+{
+    world.params = run->params;
+    world.stress = run->stress;
+    world.banner = slice_text(run->params->smtpd_banner);
+    world.policy = policy_open(run->params, err);
+    if (world.policy == NULL)
+        return false;
+    world.resolver = address_client_new();
+    return true;
+}
+
+/* Tables behind proxymap connect at their first use: asking once now spares the first client that wait. */
+static bool warm_up(struct service_run *run, struct err *err)
+{
+    (void)run;
+    (void)err;
+    service_watch(policy_changed, world.policy);
+    policy_warm_up(world.policy, deadline_in(SECONDS(10)));
+    return true;
+}
+
+static void client(struct stream *s)
+{
+    session_run(&world, s);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service smtpd = {
+        .name = "smtpd",
+        .instances = SERVICE_ANY,
+        .pre_start = open_tables,
+        .start = warm_up,
+        .client = client,
+    };
+
+    return service_main(&smtpd, argc, argv);
+}
