@@ -302,6 +302,7 @@ void schedule_drop(struct entry *e)
 {
     struct destination *d = e->destination;
 
+    d->busy--;
     e->job->finished++;
     e->job->message->entries--;
     job_settle(e->job);
@@ -313,7 +314,6 @@ void schedule_release(struct entry *e, int64_t now_us)
 {
     struct destination *d = e->destination;
 
-    d->busy--;
     d->last_end_us = now_us;
     if (d->rest == AWAKE && d->transport->rules.rate_delay_us > 0)
         put_to_rest(d, PAUSED, now_us + d->transport->rules.rate_delay_us);
@@ -344,6 +344,8 @@ struct entry *schedule_take(struct destination *d)
 {
     struct entry *e = pop(d);
 
+    if (e != NULL)
+        d->busy++;
     sort_in(d);
     return e;
 }
@@ -394,13 +396,26 @@ struct transport *schedule_wake(struct schedule *s, int64_t now_us)
     return t;
 }
 
+void schedule_forgive_transport(struct transport *t)
+{
+    if (t->rest == DEAD)
+        wake_transport(t);
+}
+
+void schedule_forgive(struct destination *d)
+{
+    if (d->rest == DEAD) {
+        wake_destination(d);
+        sort_in(d);
+    }
+}
+
 void schedule_revive(struct schedule *s)
 {
     MAP_EACH(each, &s->transports) {
         struct transport *t = each->value;
 
-        if (t->rest == DEAD)
-            wake_transport(t);
+        schedule_forgive_transport(t);
         MAP_EACH(inner, &t->destinations) {
             struct destination *d = inner->value;
 

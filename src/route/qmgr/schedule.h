@@ -71,7 +71,6 @@ struct destination {
     char *reason;
     int64_t last_end_us;
     bool back_to_back; /* deliveries follow each other within a second: connections are worth keeping */
-    void *owner;       /* the driver's */
 };
 
 /* The schedule's share of a message; lives in the driver's. */
@@ -126,10 +125,11 @@ bool schedule_finish(struct entry *e, const char *failure, int64_t now_us);
 /* The same without a lesson: the agent, not the destination, failed. */
 void schedule_release(struct entry *e, int64_t now_us);
 
-/* Takes an entry that has waited; NULL when none is left.  The caller frees it with schedule_drop() after having put its
- * recipients elsewhere. */
+/* Takes an entry that has waited, as if for a delivery, whatever rests; NULL when none is left.  The caller ends it with
+ * schedule_drop() after having put its recipients elsewhere. */
 struct entry *schedule_take(struct destination *d);
 struct entry *schedule_take_any(struct transport *t);
+/* The end of an entry that was never tried: frees it, and perhaps its destination. */
 void schedule_drop(struct entry *e);
 
 /* T's agents cannot be used until its rest is over. */
@@ -139,6 +139,9 @@ void schedule_kill_transport(struct transport *t, const char *reason, int64_t no
 int64_t schedule_next_wake(const struct schedule *s);
 /* Ends one rest that is over at NOW and returns its transport; NULL: none. */
 struct transport *schedule_wake(struct schedule *s, int64_t now_us);
+/* Ends the rest of the dead T, or D, early. */
+void schedule_forgive_transport(struct transport *t);
+void schedule_forgive(struct destination *d);
 /* Ends all rests of the dead. */
 void schedule_revive(struct schedule *s);
 

@@ -1,0 +1,322 @@
+#include "route/qmgr/deliver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/bug.h"
+#include "core/base/file.h"
+#include "core/net/endpoint.h"
+#include "mail/agent/report.h"
+#include "mail/events/events.h"
+#include "mail/proto/delivery.h"
+#include "mail/queue/dir.h"
+#include "route/qmgr/finish.h"
+#include "route/qmgr/route.h"
+
+enum {
+    MOST_ASKING = 2, /* connections of one transport on which no agent has said hello */
+    AGENT_ARENA_BYTES = 256 * 1024,
+};
+
+static const char unavailable[] = "4.3.0 mail transport unavailable";
+static const char unknown_error[] = "4.3.0 unknown mail transport error";
+
+static deadline exchange_deadline(void)
+{
+    return deadline_in(qmgr.params->ipc_timeout_us);
+}
+
+static void transport_failed(struct transport *t, const char *reason)
+{
+    schedule_kill_transport(t, reason, clock_monotonic_us());
+    route_away_transport(t);
+    deliver_set_timer();
+}
+
+/* ---- an agent's hello: the sign that one is free ---- */
+
+static struct stream *call_agent(struct transport *t)
+{
+    AUTO_BUF struct buf path = BUF_INIT(300);
+    char name[128];
+    struct stream *s;
+    struct err err;
+    int fd;
+
+    (void)buf_addf(&path, "private/%s", t->name);
+    /* Callers are many and agents few: it may take as long as deliveries take. */
+    fd = local_connect(buf_text(&path), deadline_in(qmgr.params->daemon_timeout_us), &err);
+    if (fd < 0) {
+        event_warning("connect to transport %s: %s", buf_text(&path), err.sys != 0 ? strerror(err.sys) : err.text);
+        return NULL;
+    }
+    s = stream_open(fd);
+    (void)snprintf(name, sizeof name, "%s socket", buf_text(&path));
+    stream_set_name(s, name);
+    if (!ipc_expect_hello(s, DELIVERY_PROTOCOL, deadline_in(qmgr.params->daemon_timeout_us), &err)) {
+        event_warning("%s: %s", stream_name(s), err.text);
+        stream_close(s);
+        return NULL;
+    }
+    return s;
+}
+
+static struct stream *meet_agent(struct transport *t)
+{
+    struct stream *s = call_agent(t);
+
+    t->asking--;
+    if (s == NULL && t->rest != DEAD)
+        transport_failed(t, unavailable);
+    return s;
+}
+
+/* ---- the request ---- */
+
+static int64_t request_flags(const struct message *m, const struct destination *d)
+{
+    int64_t flags = DELIVERY_BOUNCE | m->envelope.trace_flags;
+
+    if (m->envelope.inspect.n == 0)
+        flags |= DELIVERY_MARK_DONE;
+    if (d->back_to_back)
+        flags |= DELIVERY_CACHE_LOAD | DELIVERY_CACHE_STORE;
+    return flags;
+}
+
+static bool send_request(struct stream *s, const struct entry *e, struct err *err)
+{
+    const struct message *m = ((const struct batch *)e->owner)->message;
+    const struct envelope *v = &m->envelope;
+    const struct message_times times = {.arrival_us = v->arrival_us, .active_us = m->active_us};
+    char bytes[MESSAGE_TIMES_BYTES];
+    deadline by = exchange_deadline();
+    struct delivery_request request = {
+        .flags = request_flags(m, e->destination), .queue_name = S(QUEUE_ACTIVE), .queue_id = message_id(m),
+        .offset = v->size.data_offset, .size = v->size.content_bytes, .nexthop = slice_text(e->destination->nexthop),
+        .encoding = v->encoding, .smtputf8 = v->sendopts, .sender = v->sender, .envelope_id = v->envelope_id,
+        .ret_flags = v->ret_flags, .time = {bytes, sizeof bytes}, .log_client_name = v->client_name,
+        .log_client_address = v->client_address, .log_client_port = v->client_port,
+        .log_protocol_name = v->protocol_name, .log_helo_name = v->helo_name, .sasl_method = v->sasl_method,
+        .sasl_username = v->sasl_username, .sasl_sender = v->sasl_sender, .log_ident = v->log_ident,
+        .rewrite_context = v->rewrite_context, .recipient_count = (int64_t)e->count,
+    };
+
+    message_times_encode(&times, bytes);
+    if (!ipc_write(s, &delivery_request_shape, &request, by, err))
+        return false;
+    for (size_t i = 0; i < e->count; i++) {
+        const struct recipient *r = &e->recipients[i];
+        const struct delivery_recipient one = {
+            .original_recipient = r->original, .recipient = r->address, .offset = r->offset,
+            .dsn_orig_rcpt = r->dsn_orig_rcpt, .notify_flags = r->notify,
+        };
+
+        if (!ipc_write(s, &delivery_recipient_shape, &one, by, err))
+            return false;
+    }
+    return stream_flush(s, by, err);
+}
+
+static bool read_answer(struct stream *s, struct arena *arena, struct delivery_answer *answer, struct err *err)
+{
+    bool closed;
+
+    if (!stream_wait_peer(s, deadline_in(qmgr.params->daemon_timeout_us), &closed, err))
+        return false;
+    if (closed)
+        return err_set(err, ERR_PEER, "premature disconnect");
+    switch (ipc_read(s, &delivery_answer_shape, arena, exchange_deadline(), answer, err)) {
+    case IPC_MESSAGE_READ:
+        return true;
+    case IPC_END:
+        return err_set(err, ERR_PEER, "premature disconnect");
+    default:
+        return false;
+    }
+}
+
+/* ---- what the answer means ---- */
+
+/* Why the destination is to blame, "4.4.1 text"; NULL: it is not. */
+static char *blame(const struct delivery_answer *a)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8000);
+    struct dsn_code code;
+
+    if (a->reason.n == 0)
+        return NULL;
+    if (!dsn_code_parse(a->status, &code) || code.class != 4)
+        (void)buf_add(&text, S("4.3.0"));
+    else
+        (void)buf_add(&text, a->status);
+    (void)buf_add_char(&text, ' ');
+    for (size_t i = 0; i < a->reason.n; i++)
+        (void)buf_add_char(&text, ascii_is_print(a->reason.p[i]) ? a->reason.p[i] : '?');
+    return xstrndup(buf_text(&text), text.n);
+}
+
+/* The agent has gone in the middle: what it has not marked as done is still to do. */
+static void agent_crashed(struct transport *t, struct entry *e)
+{
+    struct batch *b = e->owner;
+    char path[QUEUE_PATH_MOST];
+
+    if (t->rest != DEAD)
+        transport_failed(t, unknown_error);
+    event_warning("transport %s failure -- see a previous warning/fatal/panic logfile record for the problem description",
+                  t->name);
+    AUTO_FD int fd = queue_path(&qmgr.layout, S(QUEUE_ACTIVE), message_id(b->message), path)
+                         ? open(path, O_RDONLY | O_CLOEXEC)
+                         : -1;
+    for (size_t i = 0; i < e->count; i++) {
+        struct transport *retry = schedule_transport(&qmgr.schedule, S("retry"));
+        char type = 0;
+
+        if (fd >= 0 && pread(fd, &type, 1, e->recipients[i].offset) == 1 && type == 'D')
+            continue;
+        /* Should the retry transport be dead too, the recipients wait in it until it has rested. */
+        schedule_add(&qmgr.schedule, &b->message->scheduled,
+                     schedule_destination(retry, slice_text(unknown_error), slice_text(unknown_error)),
+                     &e->recipients[i], 1, b);
+        b->entries++;
+        deliver_kick(retry);
+    }
+    schedule_release(e, clock_monotonic_us());
+}
+
+static void deliver_entry(struct transport *t, struct stream *s, struct entry *e)
+{
+    AUTO_ARENA struct arena arena = ARENA_INIT(AGENT_ARENA_BYTES);
+    struct batch *b = e->owner;
+    struct destination *d = e->destination;
+    struct delivery_answer answer;
+    struct err err;
+
+    if (send_request(s, e, &err) && read_answer(s, &arena, &answer, &err)) {
+        char *failure = blame(&answer);
+
+        stream_close(s);
+        if (answer.result != 0)
+            b->message->deferred = true;
+        if (schedule_finish(e, failure, clock_monotonic_us()))
+            route_away_destination(d);
+        free(failure);
+    } else {
+        event_warning("%s: %s", stream_name(s), err.text);
+        stream_close(s);
+        agent_crashed(t, e);
+    }
+    deliver_set_timer();
+    deliver_kick(t);
+    finish_entry(b);
+}
+
+static void deliver_run(void *arg)
+{
+    struct transport *t = arg;
+    struct stream *s = meet_agent(t);
+    struct entry *e;
+
+    if (s == NULL)
+        return;
+    e = schedule_choose(t, clock_monotonic_us());
+    deliver_kick(t);
+    if (e == NULL) /* it was taken away meanwhile */
+        stream_close(s);
+    else
+        deliver_entry(t, s, e);
+}
+
+void deliver_kick(struct transport *t)
+{
+    while (t->asking < MOST_ASKING && schedule_wants(t, t->asking)) {
+        t->asking++;
+        qmgr_spawn("deliver", deliver_run, t);
+    }
+}
+
+/* ---- rests that end ---- */
+
+void deliver_kick_all(void)
+{
+    MAP_EACH(each, &qmgr.schedule.transports)
+        deliver_kick(each->value);
+    deliver_set_timer();
+}
+
+static void wake(void *unused)
+{
+    struct transport *t;
+
+    (void)unused;
+    while ((t = schedule_wake(&qmgr.schedule, clock_monotonic_us())) != NULL)
+        deliver_kick(t);
+    deliver_set_timer();
+}
+
+void deliver_set_timer(void)
+{
+    int64_t at = schedule_next_wake(&qmgr.schedule);
+
+    if (at == INT64_MAX)
+        timer_clear(&qmgr.wake_timer);
+    else
+        timer_set(&qmgr.wake_timer, (deadline){at}, wake, NULL);
+}
+
+/* ---- without any agent ---- */
+
+struct deferral {
+    struct entry *entry;
+    char *reason;
+};
+
+static void defer_recipient(const struct message *m, const struct recipient *r, const struct outcome *outcome)
+{
+    const struct message_times times = {.arrival_us = m->envelope.arrival_us, .active_us = m->active_us};
+    struct err err;
+
+    if (!report_append(DEFER_SERVICE, m->envelope.trace_flags, message_id(m), r, outcome, deadline_in(SECONDS(300)),
+                       &err))
+        event_warning("%s: %s service failure: %s", m->id, DEFER_SERVICE, err.text);
+    event_attempt(&(struct event_attempt){.id = message_id(m),
+                                          .recipient = r,
+                                          .times = &times,
+                                          .outcome = outcome,
+                                          .delay_digits = qmgr.params->delay_logging_resolution_limit});
+}
+
+static void defer_run(void *arg)
+{
+    struct deferral *d = arg;
+    struct entry *e = d->entry;
+    struct batch *b = e->owner;
+    slice reason = slice_text(d->reason);
+    struct outcome outcome = {.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .relay = S("none")};
+
+    if (cut_dsn_code(&reason, &outcome.dsn))
+        reason = slice_trim(reason);
+    outcome.reason = reason;
+    /* An address probe is not worth another attempt. */
+    if ((b->message->envelope.trace_flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) == 0) {
+        for (size_t i = 0; i < e->count; i++)
+            defer_recipient(b->message, &e->recipients[i], &outcome);
+        b->message->deferred = true;
+    }
+    schedule_drop(e);
+    free(d->reason);
+    free(d);
+    finish_entry(b);
+}
+
+void deliver_defer(struct entry *e, const char *reason)
+{
+    struct deferral *d = xcalloc(1, sizeof *d);
+
+    *d = (struct deferral){e, xstrndup(reason, strlen(reason))};
+    qmgr_spawn("defer", defer_run, d);
+}

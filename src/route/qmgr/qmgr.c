@@ -1,0 +1,62 @@
+/* route/qmgr/qmgr.c - qmgr(8), the queue manager: keeps the message queues, decides what is delivered when. */
+#include <string.h>
+
+#include "core/base/cut.h"
+#include "mail/events/events.h"
+#include "mail/service/service.h"
+#include "route/qmgr/deliver.h"
+#include "route/qmgr/intake.h"
+#include "route/qmgr/settings.h"
+
+static bool start(struct service_run *run, struct err *err)
+{
+    qmgr.params = run->params;
+    qmgr.layout = (struct queue_layout){slice_text(run->params->hash_queue_names), run->params->hash_queue_depth};
+    qmgr.addresses = address_client_new();
+    qmgr.incoming_again_us = INT64_MAX;
+    qmgr.scan_incoming = true;
+    schedule_init(&qmgr.schedule, settings_configure, run->params);
+    due_init(&qmgr.due);
+    map_init(&qmgr.active);
+    waitq_init(&qmgr.intake);
+    waitq_init(&qmgr.rescan);
+    if (!settings_check(run->params, err) || !intake_recover(err))
+        return false;
+    return service_spawn("intake", intake_run, NULL, true, err) &&
+           service_spawn("rescan", intake_rescan, NULL, true, err);
+}
+
+/* Letters of ipc.md section 6, in any order and number: F and A count before D and I. */
+static void trigger(slice request)
+{
+    bool deferred = slice_find(request, 'D') != SLICE_NONE, all = slice_find(request, 'A') != SLICE_NONE;
+
+    if (slice_find(request, 'F') != SLICE_NONE) {
+        qmgr.flushing = true;
+        schedule_revive(&qmgr.schedule);
+        deliver_kick_all();
+    }
+    if (all)
+        qmgr.scan_all = true;
+    if (deferred) {
+        qmgr.scan_deferred = true;
+        waitq_wake_all(&qmgr.rescan);
+    }
+    if (slice_find_any(request, "WI") != SLICE_NONE)
+        qmgr.scan_incoming = true;
+    qmgr_kick_intake();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service service = {
+        .name = "qmgr",
+        .instances = SERVICE_ONE,
+        .flags = SERVICE_NEVER_IDLES,
+        .start = start,
+        .trigger = trigger,
+        .watchdog_us = SECONDS(333),
+    };
+
+    return service_main(&service, argc, argv);
+}
