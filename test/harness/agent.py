@@ -139,6 +139,7 @@ def collect(log: socket.socket, path: Path) -> None:
 def main() -> None:
     scratch, image, layers = Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]]
     os.umask(0o022)
+    os.chdir("/")
     log = enter(scratch, image, layers)
     signal.signal(signal.SIGCHLD, reap)
     print("ready", flush=True)

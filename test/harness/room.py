@@ -48,7 +48,7 @@ class Room:
         return Path(f"/proc/{self.init}/root") / inside.lstrip("/")
 
     def _enter(self, argv: Sequence[object], user: str) -> list[str]:
-        into = ["nsenter", "-t", str(self.init), "-m", "-p", "-n", "--wdns=/"]
+        into = ["nsenter", "-t", str(self.init), "-m", "-p", "-n", "-r", "-w"]  # the root and folder of process 1
         if user != "root":
             into += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         return into + [str(word) for word in argv]

@@ -68,6 +68,10 @@ class System(abc.ABC):
     def network(self) -> contextlib.AbstractContextManager[None]:
         """Sockets made meanwhile are in the system's network."""
 
+    def peer(self, name: str) -> list[str]:
+        """How to call smtp-source, smtp-sink, qshape of Debian's, which stand beside the system."""
+        return [name]
+
     @abc.abstractmethod
     def processes(self) -> list[Process]:
         """The processes that run beside and in the system."""

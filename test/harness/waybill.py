@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -44,7 +45,6 @@ def stage() -> Path:
         (folder / "usr/bin" / link).symlink_to("../sbin/sendmail")
     (folder / "usr/lib/sendmail").symlink_to("../sbin/sendmail")
     (folder / "etc/postfix").mkdir(parents=True)
-    import atexit
     atexit.register(shutil.rmtree, folder, True)
     return folder
 
@@ -123,6 +123,10 @@ class Instance(System):
 
     def network(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+    def peer(self, name: str) -> list[str]:
+        usr = paths.peers() / "usr"
+        return ["env", f"LD_LIBRARY_PATH={usr / 'lib/postfix'}", str(usr / "sbin" / name)]
 
     def processes(self) -> list[Process]:
         rows = subprocess.run(["ps", "-ww", "-u", self._me, "-o", "pid=,ppid=,user=,args="], capture_output=True, text=True, check=True).stdout

@@ -11,23 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import waybill
-from harness.oracle import Postfix
 from harness.smtp import Player, Transcript, load
-from harness.system import HOSTNAME, System
+from harness.system import System
+
+from .where import MAKE, make, marks
 
 SCRIPTS = [load(path) for path in sorted(Path(__file__).parent.glob("smtp/*.smtp"))]
 # Those with the same settings next to each other.
 SCRIPTS.sort(key=lambda script: (script.main, script.rows))
-
-WHERE = {
-    "postfix": [pytest.mark.root, pytest.mark.compat],
-    "waybill": [pytest.mark.root, pytest.mark.needs_program(*waybill.NEEDED, "libexec/proxymap")],
-    "instance": [pytest.mark.needs_program(*waybill.NEEDED, "libexec/virtual", "sbin/waybill")],
-}
-
-# test.invalid is a domain of local users in an installed system; `waybill init` makes it one of virtual mailboxes.
-INSTALLED = ("mydestination = $myhostname, localhost, test.invalid", "local_header_rewrite_clients =")
 
 
 class Stage:
@@ -41,12 +32,8 @@ class Stage:
         key = (where, script.main, script.rows)
         if key != self._key or self._system is None:
             self.close()
-            system: System = {"postfix": Postfix, "waybill": waybill.Waybill, "instance": waybill.Instance}[where]()
-            self._system, self._key = system, key
-            if where != "instance":
-                system.configure(INSTALLED)
-            system.configure([f"myhostname = {HOSTNAME}", *script.main], script.rows)
-            system.start()
+            self._system, self._key = make(where, script.main, script.rows), key
+            self._system.start()
         return self._system
 
     def close(self) -> None:
@@ -68,8 +55,8 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.scenario
 @pytest.mark.parametrize(("where", "script"), [
-    pytest.param(where, script, marks=marks, id=f"{script.name}-{where}")
-    for where, marks in WHERE.items() for script in SCRIPTS
+    pytest.param(where, script, marks=marks(where), id=f"{script.name}-{where}")
+    for where in MAKE for script in SCRIPTS
     if {"instance": "waybill"}.get(where, where) not in script.left_out and not (where == "instance" and "root" in script.needs)
 ])
 def test_transcript(where: str, script: Transcript, stage: Stage) -> None:

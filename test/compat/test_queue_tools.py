@@ -1,0 +1,78 @@
+"""Debian's tools read our queue, and ours read Debian's: byte for byte what the system's own tools print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import paths, waybill
+from harness.installed import Installed
+from harness.oracle import Postfix
+
+CONFIGURATION = ("relayhost = [127.0.0.1]:2699", "mail_name = Postfix")
+
+
+def tool(vendor: str, name: str) -> Path:
+    return (paths.oracle() / "usr/sbin" if vendor == "postfix" else paths.build_root() / "sbin") / name
+
+
+def cases() -> Iterator[object]:
+    tools = ("sbin/postcat", "sbin/postqueue")
+    yield pytest.param(("postfix", "postfix"), id="control")
+    yield pytest.param(("postfix", "waybill"), id="ours-read-debians", marks=pytest.mark.needs_program(*tools))
+    yield pytest.param(("waybill", "postfix"), id="debians-read-ours",
+                       marks=pytest.mark.needs_program(*waybill.NEEDED, *tools, "sbin/postsuper", "libexec/showq"))
+
+
+@pytest.fixture(params=cases())
+def queue(request: pytest.FixtureRequest) -> Iterator[tuple[Installed, str]]:
+    """A system whose queue has messages that wait, one on hold and one in the drop box; and whose tools read it."""
+    host, vendor = request.param
+    with {"postfix": Postfix, "waybill": waybill.Waybill}[host]() as system:
+        system.configure(CONFIGURATION)
+        system.start()
+        for number in range(3):
+            system.send(f"x{number}@far{number}.example", "y@other.example", text=f"Subject: {number}\nX-Long: {'z' * 300}\n folded\n\n.\nbody {'é' * 200}\n", user="alice")
+        system.run(["sendmail", "-i", "-N", "success,delay", "-V", "env.id", "-t"], input="To: t@far.example\nBcc: b@far.example\nSubject: t\n\n", user="bob")
+        system.wait_queue({"deferred": 4})
+        held = system.queue()["deferred"][0].name
+        system.run(["postsuper", "-h", held])
+        yield system, vendor
+
+
+@pytest.mark.root
+@pytest.mark.compat
+def test_postcat(queue: tuple[Installed, str]) -> None:
+    system, vendor = queue
+    names = [file.name for name in ("deferred", "hold") for file in system.queue()[name]]
+    assert len(names) == 4
+    for name in names:
+        for options in ("-q", "-vq", "-eq", "-hq", "-bq", "-bhq", "-oq", "-dq", "-rq"):
+            own, other = (system.run([program, options, name]).stdout for program in ("postcat", tool(vendor, "postcat")))
+            assert own == other and own, f"postcat {options} {name}"
+
+
+@pytest.mark.root
+@pytest.mark.compat
+def test_postqueue(queue: tuple[Installed, str]) -> None:
+    system, vendor = queue
+    for option in ("-j", "-p"):
+        own, other = (system.run([program, option]).stdout for program in ("postqueue", tool(vendor, "postqueue")))
+        assert own == other
+    listed = [json.loads(line) for line in system.run([tool(vendor, "postqueue"), "-j"]).stdout.splitlines()]
+    assert sorted(entry["queue_name"] for entry in listed) == ["deferred", "deferred", "deferred", "hold"]
+    assert {entry["sender"] for entry in listed} == {"alice@mx.test.invalid", "bob@mx.test.invalid"}
+
+
+@pytest.mark.root
+@pytest.mark.compat
+def test_qshape(queue: tuple[Installed, str]) -> None:
+    system, vendor = queue
+    if vendor == "waybill":
+        pytest.skip("qshape is Debian's alone")
+    table = system.run(["qshape", "deferred", "hold"]).stdout
+    rows = {line.split()[0]: line.split()[1] for line in table.splitlines()[1:]}
+    assert rows["TOTAL"] == "8" and rows["other.example"] == "3" and rows["far.example"] == "2"
