@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print(struct err *err, const char *format, va_list args)
+PRINTF_LIKE(2, 0) static void print(struct err *err, const char *format, va_list args)
 {
     (void)vsnprintf(err->text, sizeof err->text, format, args);
 }

@@ -43,7 +43,7 @@ static void files(void **state)
 {
     char path[] = "/tmp/waybill-file-XXXXXX", text[4];
     AUTO_FD int fd = mkstemp(path);
-    AUTO_DOOMED struct doomed doomed = {AT_FDCWD, path};
+    UNUSED AUTO_DOOMED struct doomed doomed = {AT_FDCWD, path};
     AUTO_BUF struct buf content = BUF_INIT(20000), small = BUF_INIT(9);
     struct err err;
 

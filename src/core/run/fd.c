@@ -48,7 +48,7 @@ void fd_event(struct loop *l, const struct epoll_event *event)
         return;
     slot = &l->fds[fd];
     if (slot->mode == FD_CALLBACK) {
-        slot->fn();
+        slot->fn((int)fd, slot->arg);
         return;
     }
     if (slot->mode == FD_UNKNOWN)
@@ -67,13 +67,13 @@ void fd_event(struct loop *l, const struct epoll_event *event)
     }
 }
 
-bool fd_call_when_readable(struct loop *l, int fd, void (*fn)(void), struct err *err)
+bool fd_watch(int fd, void (*fn)(int fd, void *arg), void *arg, struct err *err)
 {
-    struct fd_slot *slot = slot_of(l, fd);
+    struct loop *l = loop_get();
 
     if (!watch(l, fd, EPOLLIN, err))
         return false;
-    *slot = (struct fd_slot){.mode = FD_CALLBACK, .fn = fn};
+    *slot_of(l, fd) = (struct fd_slot){.mode = FD_CALLBACK, .fn = fn, .arg = arg};
     return true;
 }
 

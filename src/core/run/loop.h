@@ -45,7 +45,8 @@ enum fd_mode {
 
 struct fd_slot {
     struct task *waiter[2]; /* by enum fd_want */
-    void (*fn)(void);       /* FD_CALLBACK */
+    void (*fn)(int fd, void *arg); /* FD_CALLBACK */
+    void *arg;
     unsigned char mode;
     bool ready[2]; /* sticky until a wait takes it */
     bool ended;    /* the peer will send no more: reading never waits again */
@@ -117,8 +118,6 @@ void stack_free_all(struct loop *l);
 /* fd.c */
 void fd_event(struct loop *l, const struct epoll_event *event);
 void fd_disarm_listeners(struct loop *l);
-/* Calls FN from the loop whenever FD is readable (level-triggered). */
-MUST_CHECK bool fd_call_when_readable(struct loop *l, int fd, void (*fn)(void), struct err *err);
 void fd_free_all(struct loop *l);
 
 void pool_free(struct loop *l);

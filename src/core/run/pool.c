@@ -84,7 +84,7 @@ static void *work(void *arg)
 
 /* ---- on the loop's thread ---- */
 
-static void on_done(void)
+static void on_done(int event_fd UNUSED, void *arg UNUSED)
 {
     struct pool *p = loop_get()->pool;
     struct job *job, *oldest_first = NULL;
@@ -116,7 +116,7 @@ static struct pool *new_pool(struct loop *l)
 
     if (fd < 0)
         return NULL;
-    if (!fd_call_when_readable(l, fd, on_done, &err)) {
+    if (!fd_watch(fd, on_done, NULL, &err)) {
         (void)close(fd);
         return NULL;
     }

@@ -16,7 +16,7 @@ struct signals {
     } handlers[NSIG];
 };
 
-static void on_readable(void)
+static void on_readable(int fd UNUSED, void *arg UNUSED)
 {
     struct signals *s = loop_get()->signals;
     struct signalfd_siginfo info;
@@ -29,7 +29,7 @@ static void on_readable(void)
     }
 }
 
-static struct signals *new_signals(struct loop *l, struct err *err)
+static struct signals *new_signals(struct err *err)
 {
     struct signals *s = xcalloc(1, sizeof *s);
 
@@ -40,7 +40,7 @@ static struct signals *new_signals(struct loop *l, struct err *err)
         free(s);
         return NULL;
     }
-    if (!fd_call_when_readable(l, s->fd, on_readable, err)) {
+    if (!fd_watch(s->fd, on_readable, NULL, err)) {
         (void)close(s->fd);
         free(s);
         return NULL;
@@ -55,7 +55,7 @@ bool signal_watch(int signo, void (*fn)(int signo, void *arg), void *arg, struct
 
     BUG_IF(signo <= 0 || signo >= NSIG);
     if (l->signals == NULL)
-        l->signals = new_signals(l, err);
+        l->signals = new_signals(err);
     if (l->signals == NULL)
         return false;
     watched = l->signals->watched;

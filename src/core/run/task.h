@@ -90,6 +90,9 @@ struct timer {
 void timer_set(struct timer *t, deadline at, void (*fn)(void *arg), void *arg);
 void timer_clear(struct timer *t);
 
+/* Calls FN(FD, ARG) from the loop whenever FD is readable (level-triggered), until fd_forget() or fd_close(). */
+MUST_CHECK bool fd_watch(int fd, void (*fn)(int fd, void *arg), void *arg, struct err *err);
+
 /* Blocks SIGNO for the process and calls FN(SIGNO, ARG) from the loop for each delivery. */
 MUST_CHECK bool signal_watch(int signo, void (*fn)(int signo, void *arg), void *arg, struct err *err);
 /* Undoes the process-wide blocking in a child between fork and exec: empty mask, default actions. */
