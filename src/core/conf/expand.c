@@ -39,8 +39,10 @@ static bool fail(struct expansion *x, const char *what, slice text)
 
 static bool fail_at(struct expansion *x, const char *what, const struct place *at)
 {
+    slice before = slice_trim_end(slice_of(at->token, (size_t)(at->rest.p - at->token)));
+
     return err_set(x->err, ERR_SYNTAX, "macro processing error: parameter %s: %s at: \"...%.*s>>>%.*s\"", x->name, what,
-                   (int)(at->rest.p - at->token), at->token, S_ARG(at->rest));
+                   S_ARG(before), S_ARG(at->rest));
 }
 
 static bool is_name_char(char c)

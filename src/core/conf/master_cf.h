@@ -29,14 +29,22 @@ struct master_conf {
     struct master_row *rows;
     size_t count;
     char *path;
+    struct buf warnings; /* duplicates and the like, one line each with a '\n', fit to be logged as warnings */
 };
 
 /* ERR_SYNTAX: "fatal: FILE: line N: bad transport type: x" and the like (without "fatal: "). */
 MUST_CHECK bool master_conf_read(struct master_conf *m, const char *path, struct err *err);
+/* The same for TEXT that is already in memory; PATH is for messages.  On failure *M is empty but for the message. */
+MUST_CHECK bool master_conf_parse(struct master_conf *m, const char *path, slice text, struct err *err);
 void master_conf_done(struct master_conf *m);
 const char *master_type_name(enum master_type t); /* "inet", "unix", "fifo", "pass", "unix-dgram" */
 /* The row of SERVICE and TYPE, or NULL. */
 const struct master_row *master_conf_find(const struct master_conf *m, slice service, enum master_type type);
 bool master_type_parse(slice text, enum master_type *out);
+
+/* Finds the next "-o name=value" among R's arguments, also written -oname=value or after other letters (-vo name=value);
+ * looking ends at the first argument that is no option.  *AT begins at 0 and belongs to this call; *ARGUMENT is the index
+ * in R->argv that holds name=value.  False: no more.  A pair without '=' comes back as its text and an empty value. */
+bool master_row_overrides(const struct master_row *r, int *at, slice *name, slice *value, int *argument);
 
 #endif
