@@ -1,0 +1,50 @@
+"""`make install` with DESTDIR: the layout, and that what was installed runs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import conf, paths, waybill
+from harness.installed import Installed
+
+LAYOUT = ("usr/sbin/postfix", "usr/sbin/sendmail", "usr/sbin/postdrop", "usr/lib/postfix/sbin/master", "usr/lib/postfix/sbin/smtpd",
+          "etc/postfix/main.cf", "etc/postfix/master.cf")
+
+
+class FromDestdir(Installed):
+    """The system as `make install` laid it out, with its own configuration files."""
+
+    name = "waybill"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        super().__init__([folder, paths.peers()])
+
+    def master_text(self) -> str:
+        return (self._folder / "etc/postfix/master.cf").read_text()
+
+
+@pytest.mark.root
+@pytest.mark.scenario
+@pytest.mark.needs_program(*waybill.NEEDED)
+def test_installed_system_delivers(scratch: Path) -> None:
+    if paths.build_root() != paths.REPO / "build/root":
+        pytest.skip("tests run on another build than the one that make install installs")
+    done = subprocess.run(["make", "-C", paths.REPO, "install", f"DESTDIR={scratch}"], capture_output=True, text=True, check=False,
+                          env={**os.environ, "MAKEFLAGS": ""})
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for name in LAYOUT:
+        assert (scratch / name).is_file(), f"{name} is missing"
+    for name in ("usr/sbin/postdrop", "usr/sbin/postqueue"):
+        assert (scratch / name).stat().st_mode & stat.S_ISGID, f"{name} is not set-gid"
+    assert conf.with_rows((scratch / "etc/postfix/master.cf").read_text(), [])
+    with FromDestdir(scratch) as system:
+        system.start()
+        system.send("alice", user="bob")
+        system.wait_mailbox("alice")
+        system.wait_queue()
