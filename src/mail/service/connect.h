@@ -15,6 +15,9 @@ MUST_CHECK struct stream *service_connect(const char *service_class, const char 
  * stream is exclusively the task's.  Idle ones close after 5 s, all after 1000 s (ipc_idle, ipc_ttl). */
 struct link_pool;
 struct link_pool *link_pool_new(const char *service_class, const char *service, const char *protocol);
+/* The same for a service that speaks plain lists, its hello included (anvil). */
+struct link_pool *link_pool_new_as(enum ipc_encoding e, const char *service_class, const char *service,
+                                   const char *protocol);
 void link_pool_free(struct link_pool *p);
 MUST_CHECK struct stream *link_borrow(struct link_pool *p, deadline by, struct err *err);
 /* REUSABLE: the exchange ended cleanly. */

@@ -9,7 +9,17 @@
  * The limit on sessions comes from the master.cf row (architecture section 2).  max_idle and max_use end an idle worker
  * (exit 0); EOF on descriptor 5 (reload, stop) starts draining.  A changed table (service_watch_table) makes it drain too.
  *
- * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns.
+ * The limit on sessions: -z, or a SERVICE_MULTI service: default_session_limit.  -l: 1 (default_session_limit for a
+ * SERVICE_ONE service).  An explicit N: N.  '-': default_process_limit when main.cf sets it, else 100 for SERVICE_AGENT and
+ * default_session_limit for the rest.  Where that number is a promise about the whole service (N, default_process_limit,
+ * the 100), one worker holds it only under our own master, which starts no second one; under Postfix's master, which starts
+ * up to N workers, each holds one session.  Our master is known by its status channel, a socket pair of type
+ * SOCK_SEQPACKET (Postfix's is SOCK_STREAM; the messages are the same).
+ *
+ * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns, without
+ * flushing.  Draining lets sessions run on for drain_time_limit and then cancels them; those of a SERVICE_MULTI service,
+ * whose clients only wait there for their next question, after two seconds.  A worker that has served max_use sessions
+ * ends when it has been without one for a second.
  * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H
 #define MAIL_SERVICE_SERVICE_H
@@ -30,6 +40,7 @@ enum service_flags {
     SERVICE_MULTI = 4,       /* clients stay connected between requests (rewrite, proxymap, anvil): an idle client does not
                               * keep the process alive beyond max_idle of the last request */
     SERVICE_HAS_ARGUMENTS = 8, /* accepts arguments after the options (pipe, spawn) */
+    SERVICE_AGENT = 16,      /* a delivery agent: maxproc '-' is 100 deliveries, not default_session_limit */
 };
 
 /* What the daemon was started as.  Lives for the whole process. */
@@ -64,7 +75,7 @@ struct service {
 
     void (*tick)(void);      /* about every 10 s from the loop; optional, must not suspend */
     void (*stop)(void);      /* before exit; may suspend; optional */
-    int64_t watchdog_us;     /* 0: 10 s */
+    int64_t watchdog_us;     /* 0: network_watchdog_timeout */
 };
 
 /* Runs the daemon; returns its exit status for main(). */
@@ -77,6 +88,9 @@ struct params *service_params(void);
 /* Starts draining: no more accepts; the process exits when the last session ends.  WHY is logged when not NULL. */
 void service_drain(const char *why);
 bool service_is_draining(void);
+
+/* A SERVICE_MULTI service says this after each answer: max_idle counts from the last one, whoever is still connected. */
+void service_answered(void);
 
 /* Starts FN(ARG) as a background task of the daemon (qmgr's scans, smtp's deliveries); draining waits for these too unless
  * BACKGROUND is set. */

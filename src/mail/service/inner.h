@@ -1,0 +1,86 @@
+/* mail/service/inner.h - what the parts of mail/service share.  For mail/service alone. */
+#ifndef MAIL_SERVICE_INNER_H
+#define MAIL_SERVICE_INNER_H
+
+#include "mail/service/options.h"
+#include "mail/service/service.h"
+
+enum { FD_FLOW_READ = 3, FD_FLOW_WRITE = 4, FD_STATUS = 5, FD_LISTEN = 6 };
+
+struct session {
+    struct list node;
+    int fd;           /* -1: a pair of descriptors */
+    struct stream *stream;
+    bool passed;      /* with endpoints from somebody else */
+    struct endpoint client, server;
+};
+
+struct watcher {
+    bool (*changed)(void *arg, struct buf *name);
+    void *arg;
+};
+
+/* One daemon: this belongs to the process. */
+struct worker {
+    const struct service *service;
+    struct service_options options;
+    struct service_run run;
+    int64_t max_idle_us;
+    int max_use;
+
+    bool has_channel, own_master; /* status messages go to descriptor 5 */
+    bool taken;                   /* what master was told last */
+    unsigned generation;
+
+    struct list sessions;
+    unsigned session_count;       /* also counts a trigger being served */
+    unsigned session_most;        /* above which the listener is not polled */
+    unsigned used;
+    bool greeted;                 /* a first accept was reported */
+    int64_t last_answer_us;
+    bool counts_answers;
+    struct waitq room, drained;
+    struct task_group listeners, clients, background;
+    struct timer idle, tick;
+    struct task *idle_listeners[64]; /* only waiting, may be cancelled; else NULL */
+
+    struct watcher *watchers;
+    size_t watcher_count;
+    bool draining;
+};
+
+struct worker *the_worker(void);
+
+/* channel.c */
+void channel_open(struct worker *w);
+/* Say so unless that was said last. */
+void channel_taken(struct worker *w);
+void channel_available(struct worker *w);
+/* A task: drains when master closes its end. */
+void channel_watch(void *worker);
+
+/* limits.c: fills run.session_limit and session_most. */
+void limits_set(struct worker *w);
+
+/* worker.c */
+/* The first task. */
+void worker_main(void *worker);
+bool worker_is_full(const struct worker *w);
+/* Around each session or trigger. */
+void worker_begin(struct worker *w);
+void worker_end(struct worker *w);
+
+/* stream_worker.c, other_workers.c: the task of one listener. */
+struct listener {
+    struct worker *worker;
+    int fd, index;
+};
+/* Waits for a connection; false when it is time to end. */
+bool listener_wait(struct listener *l);
+void stream_listener(void *listener);
+void trigger_listener(void *listener);
+void datagram_listener(void *listener);
+/* One session on stdin and stdout. */
+void standalone_session(struct worker *w);
+
+#endif
