@@ -26,7 +26,7 @@ struct pool {
     pthread_cond_t work, gone;
     struct job *first, *last; /* waiting, oldest first */
     struct job *done;         /* newest first */
-    unsigned threads, idle, most;
+    unsigned queued, threads, idle, most;
     bool stopping;
     int event_fd;
     unsigned depth; /* of the loop's thread alone */
@@ -67,6 +67,7 @@ static void *work(void *arg)
         bool tell;
 
         p->first = job->next;
+        p->queued--;
         (void)pthread_mutex_unlock(&p->lock);
         job->fn(job->arg);
         (void)pthread_mutex_lock(&p->lock);
@@ -160,7 +161,7 @@ static bool enqueue(struct pool *p, struct job *job)
     bool ok = true;
 
     (void)pthread_mutex_lock(&p->lock);
-    if (p->idle == 0 && p->threads < p->most)
+    if (p->idle <= p->queued && p->threads < p->most) /* an idle thread may have work and not know it yet */
         ok = start_thread(p) || p->threads > 0;
     if (ok) {
         if (p->first == NULL)
@@ -168,6 +169,7 @@ static bool enqueue(struct pool *p, struct job *job)
         else
             p->last->next = job;
         p->last = job;
+        p->queued++;
         (void)pthread_cond_signal(&p->work);
     }
     (void)pthread_mutex_unlock(&p->lock);

@@ -508,6 +508,12 @@ static void pool_main(void *arg)
     for (int i = 0; i < 20; i++)
         assert_int_equal(numbers[i], i * i);
     assert_true(clock_monotonic_us() - before < MILLIS(20 * 20));
+    /* Once more, with idle threads there: all of them must take part. */
+    before = clock_monotonic_us();
+    for (int i = 0; i < 20; i++)
+        spawn(&g, uses_pool, &numbers[0]);
+    join(&g);
+    assert_true(clock_monotonic_us() - before < MILLIS(20 * 20));
 }
 
 static void helper_threads(void **state)
@@ -614,6 +620,33 @@ static void idle_tasks_are_swept(void **state)
     assert_trace("i");
 }
 
+/* ---- the guard page ---- */
+
+static void overflow_main(void *arg)
+{
+    (void)arg;
+    (void)use_stack(2000);
+}
+
+static void an_overflow_hits_the_guard(void **state)
+{
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0) {
+        struct err err;
+
+        (void)close(STDERR_FILENO);
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)!loop_run(overflow_main, NULL, &err);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0); /* sanitizers exit */
+}
+
 /* ---- the watchdog ---- */
 
 static void spin_main(void *arg)
@@ -695,6 +728,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watchdog_ends_spinning_tasks), /* first: TSan wants to fork before there were threads */
+        cmocka_unit_test(an_overflow_hits_the_guard),
         cmocka_unit_test(tasks_take_turns),
         cmocka_unit_test(sleepers_wake_in_order),
         cmocka_unit_test(waits_keep_their_deadlines),
