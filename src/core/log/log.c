@@ -12,7 +12,7 @@
 #include "core/base/bug.h"
 #include "core/base/clock.h"
 
-enum { LINE_BYTES_MOST = 8192, STDERR_BYTES_MOST = 2048, TIME_BYTES = 16 };
+enum { LINE_BYTES_MOST = 8192, STDERR_BYTES_MOST = 2048, TIME_BYTES = 16, KEPT_BYTES_MOST = 256 * 1024, CLOSE_WAIT_MS = 100 };
 
 static const char syslog_path[] = "/dev/log";
 
@@ -34,6 +34,7 @@ struct log {
     bool connected, also_stderr, ascii_only;
     char *tag, *host, *postlog_path, *stderr_name;
     unsigned long lost, lost_untold;
+    struct buf kept; /* lines for which the receiver had no room, each behind its length */
 };
 
 /* ---- the socket ---- */
@@ -62,21 +63,85 @@ static void open_socket(struct log *log)
         (void)connect_socket(log);
 }
 
-static void send_line(struct log *log, slice line, bool *sent)
+enum sent { SENT, SENT_NO_ROOM, SENT_NOBODY };
+
+static enum sent try_send(struct log *log, slice line)
 {
-    *sent = false;
+    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+        return SENT;
+    return errno == EAGAIN || errno == ENOBUFS ? SENT_NO_ROOM : SENT_NOBODY;
+}
+
+static enum sent send_now(struct log *log, slice line)
+{
+    enum sent sent;
+
     if (log->fd < 0)
         open_socket(log);
     if (log->fd < 0 || (!log->connected && !connect_socket(log)))
-        return;
-    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
-        *sent = true;
-        return;
-    }
-    if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
-        return;
+        return SENT_NOBODY;
+    sent = try_send(log, line);
     /* The receiver was restarted: its old socket is gone. */
-    *sent = connect_socket(log) && send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    if (sent == SENT_NOBODY && connect_socket(log))
+        sent = try_send(log, line);
+    return sent;
+}
+
+/* False: some are left. */
+static bool send_kept(struct log *log)
+{
+    size_t at = 0, n;
+
+    for (; at < log->kept.n; at += sizeof n + n) {
+        memcpy(&n, log->kept.p + at, sizeof n);
+        if (send_now(log, slice_of(log->kept.p + at + sizeof n, n)) != SENT)
+            break;
+    }
+    buf_consume(&log->kept, at);
+    if (log->kept.n == 0)
+        buf_done(&log->kept);
+    return log->kept.n == 0;
+}
+
+static bool keep(struct log *log, slice line)
+{
+    if (log->kept.max - log->kept.n < sizeof line.n + line.n)
+        return false;
+    return buf_add(&log->kept, slice_of(&line.n, sizeof line.n)) && buf_add(&log->kept, line);
+}
+
+static bool send_line(struct log *log, slice line)
+{
+    if (log->kept.n > 0 && !send_kept(log))
+        return keep(log, line);
+    switch (send_now(log, line)) {
+    case SENT:
+        return true;
+    case SENT_NO_ROOM:
+        return keep(log, line);
+    case SENT_NOBODY:
+        break;
+    }
+    return false;
+}
+
+bool log_flush(struct log *log)
+{
+    int code = errno;
+    bool done = log->kept.n == 0 || send_kept(log);
+
+    errno = code;
+    return done;
+}
+
+/* Once the receiver reads on, its queue takes more; poll() tells. */
+static void flush_before_close(struct log *log)
+{
+    struct pollfd room = {.fd = log->fd, .events = POLLOUT};
+
+    for (int i = 0; i < CLOSE_WAIT_MS / 10 && !log_flush(log); i++)
+        (void)poll(&room, 1, 10);
+    buf_done(&log->kept);
 }
 
 /* ---- opening ---- */
@@ -118,6 +183,7 @@ struct log *log_open(const struct log_config *config)
 
     tzset(); /* the zone's file is out of reach after chroot */
     log->fd = -1;
+    buf_init(&log->kept, KEPT_BYTES_MOST);
     set(log, config);
     if (has_socket(log->sink))
         open_socket(log);
@@ -128,6 +194,7 @@ void log_close(struct log *log)
 {
     if (log == NULL)
         return;
+    flush_before_close(log);
     if (log->fd >= 0)
         (void)close(log->fd);
     free_texts(log);
@@ -144,6 +211,7 @@ void log_reopen(struct log *log, const struct log_config *config)
     free_texts(&old);
     if (same)
         return;
+    flush_before_close(log);
     if (log->fd >= 0)
         (void)close(log->fd);
     log->fd = -1;
@@ -226,7 +294,7 @@ static bool write_line(struct log *log, enum log_level level, slice text)
     switch (log->sink) {
     case LOG_SINK_SYSLOG:
     case LOG_SINK_POSTLOG:
-        send_line(log, buf_slice(&line), &sent);
+        sent = send_line(log, buf_slice(&line));
         break;
     case LOG_SINK_STDOUT:
         (void)buf_add_char(&line, '\n');

@@ -1,7 +1,8 @@
 /* core/log/log.h - where log lines go: syslog, a file through postlogd, stdout; and how a line looks on the way.
  *
- * A line is written by one non-blocking system call and never makes a task wait.  What cannot be written is counted, and
- * the next line that gets through is preceded by one that says how many were lost.
+ * A line is written by one non-blocking system call and never makes a task wait.  While the receiver's queue is full, lines
+ * are kept in memory (up to 256 KiB) and go out before the next one, or by log_flush().  What finds no room there either is
+ * counted, and the next line that gets through is preceded by one that says how many were lost.
  *   syslog  datagram "<22>Mmm dd hh:mm:ss TAG[PID]: TEXT" to /dev/log (facility mail); connected at open, so that it works
  *           after chroot and keeps descriptor order (see log_open)
  *   postlog datagram "Mmm dd hh:mm:ss HOST TAG[PID]: TEXT" to the socket PATH (public/postlog)
@@ -33,11 +34,14 @@ struct log_config {
 /* Opens the sink.  A syslog that is not there is not an error: every line then tries to connect again.  With
  * LOG_SINK_SYSLOG the first free descriptor becomes the socket (postdrop's queue file must be 4 and the socket 3). */
 struct log *log_open(const struct log_config *config);
+/* Gives lines that are still kept a tenth of a second to get out. */
 void log_close(struct log *log);
 /* Changes sink or tag later (main.cf has been read). */
 void log_reopen(struct log *log, const struct log_config *config);
 
 void log_line(struct log *log, enum log_level level, slice text);
+/* Tries once to get kept lines out; true when none is left.  Call it now and then when there is nothing to log. */
+bool log_flush(struct log *log);
 /* How many lines were lost so far. */
 unsigned long log_lost(const struct log *log);
 

@@ -83,8 +83,8 @@ static void lines_to_postlogd(void **state)
     end_receiver(&r);
 }
 
-/* Lines that find no room are counted and told later; the writer never waits. */
-static void losses_are_told(void **state)
+/* Lines that find no room are kept, then counted and told later; the writer never waits. */
+static void floods(void **state)
 {
     struct receiver r;
     char line[500];
@@ -95,16 +95,48 @@ static void losses_are_told(void **state)
     (void)state;
     start_receiver(&r);
     log = open_log(&r);
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < 20000; i++)
         log_line(log, LOG_LEVEL_INFO, S("flood"));
     lost = log_lost(log);
     assert_true(lost > 0);
+    assert_false(log_flush(log));
+    do {
+        while (*next(&r, line) != '\0')
+            received++;
+    } while (!log_flush(log));
     while (*next(&r, line) != '\0')
         received++;
-    assert_int_equal(received + lost, 5000);
+    assert_int_equal(received + lost, 20000);
+    assert_true(received > 1000);
     log_line(log, LOG_LEVEL_INFO, S("after"));
     assert_non_null(strstr(next(&r, line), "log lines were lost"));
     assert_non_null(strstr(next(&r, line), "after"));
+    log_close(log);
+    end_receiver(&r);
+}
+
+/* A burst that fits in memory loses nothing and keeps its order. */
+static void bursts(void **state)
+{
+    struct receiver r;
+    char line[500], text[20];
+    struct log *log;
+    int expected = 0;
+
+    (void)state;
+    start_receiver(&r);
+    log = open_log(&r);
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        log_line(log, LOG_LEVEL_INFO, slice_text(text));
+    }
+    assert_int_equal(log_lost(log), 0);
+    do {
+        while (*next(&r, line) != '\0') {
+            (void)snprintf(text, sizeof text, ": %d", expected++);
+            assert_non_null(strstr(line, text));
+        }
+    } while (!log_flush(log) || expected < 2000);
     log_close(log);
     end_receiver(&r);
 }
@@ -205,7 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_to_postlogd),
-        cmocka_unit_test(losses_are_told),
+        cmocka_unit_test(floods),
+        cmocka_unit_test(bursts),
         cmocka_unit_test(a_receiver_that_comes_back),
         cmocka_unit_test(syslog_takes_the_first_descriptor),
         cmocka_unit_test(stdout_and_stderr),
