@@ -19,6 +19,7 @@ struct agent_request {
     struct recipient *recipients;
     size_t recipient_count;
     bool *done;                    /* per recipient: agent_report() has handled it for good (delivered or bounced) */
+    bool *reported;                /* per recipient: agent_report() was called */
     struct message_times times;    /* agent sets connected_us; the frame sets the rest */
     int fd;                        /* the queue file, O_RDWR, locked shared; owned by the frame */
     char path[256];                /* "active/ID" */
@@ -49,8 +50,13 @@ typedef void agent_deliver_fn(struct agent_request *r);
 struct stream;
 void agent_serve(struct stream *s, agent_deliver_fn *deliver);
 
-/* Hands one recipient on to another transport ("passing <x> to transport=y"): mailbox_transport and the like. */
+/* Hands one recipient on to another transport ("passing <x> to transport=y"): mailbox_transport and the like.  The other
+ * agent logs, reports and marks it, so there is no agent_report() for it afterwards; *OUT says delivered (or bounced: handled
+ * for good) or deferred.  False: it could not be handed on, and nothing was reported. */
 MUST_CHECK bool agent_pass(struct agent_request *r, size_t index, slice transport, slice nexthop, struct outcome *out,
                            struct err *err);
+
+/* "5.1.1 User unknown" as code and text: error and discard nexthops.  Without a code *CODE is untouched; blanks after it go. */
+slice agent_split_dsn(slice text, struct dsn_code *code);
 
 #endif

@@ -15,4 +15,9 @@ MUST_CHECK bool report_append(const char *service, int64_t flags, slice queue_id
 /* Asks SERVICE to send its report: STATUS_FLUSH, STATUS_WARN or STATUS_TRACE (or STATUS_VERP with F->verp_delimiters). */
 MUST_CHECK bool report_flush(const char *service, const struct status_verp *f, deadline by, struct err *err);
 
+/* Tells verify(8) what a probe found. */
+MUST_CHECK bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err);
+/* Tells flush(8) that QUEUE_ID waits for SITE.  Silent when the site has no such service. */
+MUST_CHECK bool report_flush_add(slice site, slice queue_id, deadline by, struct err *err);
+
 #endif

@@ -1,0 +1,177 @@
+#include <sys/stat.h>
+
+#include "mail/agent/agent.h"
+#include "mail/agent/report.h"
+#include "mail/events/events.h"
+#include "mail/queue/dir.h"
+#include "mail/service/service.h"
+#include "mail/syntax/address.h"
+
+/* What bounce(8), defer(8) and trace(8) want to know of the request's flags. */
+static int64_t trace_flags(const struct agent_request *r)
+{
+    return r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE | DELIVERY_RECORD);
+}
+
+static void log_attempt(const struct agent_request *r, size_t index, const struct outcome *o, slice status_text)
+{
+    event_attempt(&(struct event_attempt){
+        .id = r->wire.queue_id,
+        .recipient = &r->recipients[index],
+        .times = &r->times,
+        .outcome = o,
+        .status_text = status_text,
+        .delay_digits = service_params()->delay_logging_resolution_limit,
+    });
+}
+
+/* After the log line: a crash in between means one more delivery, never a loss. */
+static void mark_done(struct agent_request *r, size_t index)
+{
+    const struct recipient *one = &r->recipients[index];
+    struct err err;
+
+    r->done[index] = true;
+    if ((r->wire.flags & DELIVERY_MARK_DONE) == 0 || one->offset <= 0)
+        return;
+    if (!queue_mark(r->fd, one->offset, 'R', 'D', &err))
+        event_warning("%s: mark recipient as done: %s", r->path, err.text);
+}
+
+static bool append(const struct agent_request *r, size_t index, const char *service, const struct outcome *o)
+{
+    struct err err;
+
+    if (report_append(service, trace_flags(r), r->wire.queue_id, &r->recipients[index], o, r->by, &err))
+        return true;
+    event_warning("%.*s: %s service failure: %s", S_ARG(r->wire.queue_id), service, err.text);
+    return false;
+}
+
+/* ---- the three ends ---- */
+
+static void report_deferred(struct agent_request *r, size_t index, const struct outcome *o, slice status_text)
+{
+    slice local, domain;
+    struct err err;
+
+    (void)append(r, index, DEFER_SERVICE, o);
+    log_attempt(r, index, o, status_text);
+    r->some_deferred = true;
+    address_split(r->recipients[index].address, &local, &domain);
+    if (service_params()->fast_flush_domains[0] == '\0' || domain.n == 0)
+        return;
+    if (!report_flush_add(domain, r->wire.queue_id, r->by, &err))
+        event_warning("%.*s: flush service failure: %s", S_ARG(r->wire.queue_id), err.text);
+}
+
+static void report_delivered(struct agent_request *r, size_t index, const struct outcome *o)
+{
+    bool wants_news = (r->recipients[index].notify & NOTIFY_SUCCESS) != 0 || (r->wire.flags & DELIVERY_RECORD) != 0;
+
+    /* What cannot be told has been delivered all the same. */
+    if (wants_news)
+        (void)append(r, index, TRACE_SERVICE, o);
+    log_attempt(r, index, o, S(""));
+    mark_done(r, index);
+}
+
+/* A failure that may not be final after all is deferred. */
+static struct outcome softened(const struct outcome *o)
+{
+    struct outcome soft = *o;
+
+    soft.kind = OUTCOME_DEFERRED;
+    soft.dsn.class = 4;
+    soft.action = S("");
+    return soft;
+}
+
+static void report_bounced(struct agent_request *r, size_t index, const struct outcome *o)
+{
+    const struct recipient *one = &r->recipients[index];
+    bool wants_news = one->notify == NOTIFY_NONE || (one->notify & NOTIFY_FAILURE) != 0;
+    struct outcome soft = softened(o);
+
+    if (service_params()->soft_bounce) {
+        report_deferred(r, index, &soft, S("SOFTBOUNCE"));
+        return;
+    }
+    if (wants_news && !append(r, index, BOUNCE_SERVICE, o)) {
+        report_deferred(r, index, &soft, S(""));
+        return;
+    }
+    log_attempt(r, index, o, S(""));
+    mark_done(r, index);
+}
+
+/* ---- probes ---- */
+
+/* sendmail -bv: nothing was delivered; the answer is a report. */
+static void report_user_probe(struct agent_request *r, size_t index, const struct outcome *o)
+{
+    struct outcome told = *o;
+
+    told.action = o->kind == OUTCOME_DELIVERED ? S("deliverable") : S("undeliverable");
+    if (!append(r, index, TRACE_SERVICE, &told)) {
+        report_deferred(r, index, o, S(""));
+        return;
+    }
+    log_attempt(r, index, o, told.action);
+    mark_done(r, index);
+}
+
+static void report_mta_probe(struct agent_request *r, size_t index, const struct outcome *o)
+{
+    slice status = o->kind == OUTCOME_DELIVERED ? S("deliverable") : S("undeliverable");
+    struct err err;
+
+    if (!report_verify(r->recipients[index].address, o->kind, o->reason, r->by, &err)) {
+        event_warning("%.*s: verify service failure: %s", S_ARG(r->wire.queue_id), err.text);
+        status = o->kind == OUTCOME_DELIVERED ? status : S("undeliverable-but-not-cached");
+    }
+    log_attempt(r, index, o, status);
+    mark_done(r, index);
+}
+
+/* ---- for agents ---- */
+
+void agent_report(struct agent_request *r, size_t index, const struct outcome *outcome)
+{
+    if (index >= r->recipient_count || r->reported[index])
+        return;
+    r->reported[index] = true;
+    if ((r->wire.flags & DELIVERY_MTA_PROBE) != 0)
+        report_mta_probe(r, index, outcome);
+    else if ((r->wire.flags & DELIVERY_USER_PROBE) != 0)
+        report_user_probe(r, index, outcome);
+    else if (outcome->kind == OUTCOME_DELIVERED)
+        report_delivered(r, index, outcome);
+    else if (outcome->kind == OUTCOME_DEFERRED)
+        report_deferred(r, index, outcome, S(""));
+    else
+        report_bounced(r, index, outcome);
+}
+
+void agent_report_rest(struct agent_request *r, const struct outcome *outcome)
+{
+    for (size_t i = 0; i < r->recipient_count; i++)
+        agent_report(r, i, outcome);
+}
+
+void agent_corrupt(struct agent_request *r, const struct err *err)
+{
+    struct outcome o = outcome_from_err(err);
+
+    event_warning("corrupted queue file: %s", r->path);
+    if (fchmod(r->fd, QUEUE_MODE_CORRUPT) != 0)
+        event_warning("%s: cannot be marked as corrupt: %m", r->path);
+    agent_report_rest(r, &o);
+}
+
+slice agent_split_dsn(slice text, struct dsn_code *code)
+{
+    if (cut_dsn_code(&text, code))
+        return slice_trim(text);
+    return text;
+}
