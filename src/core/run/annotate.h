@@ -56,9 +56,11 @@ static inline void annotate_unmapped(const void *low, size_t bytes)
     __asan_unpoison_memory_region(low, bytes);
 }
 
-static inline void annotate_stack_gone(struct annotation *a)
+static inline void annotate_stack_gone(struct annotation *a, const char *low, size_t bytes)
 {
     (void)a;
+    (void)low;
+    (void)bytes;
 }
 
 /* Called right before a switch; LAST: FROM never runs again. */
@@ -100,8 +102,10 @@ static inline void annotate_unmapped(const void *low, size_t bytes)
     (void)bytes;
 }
 
-static inline void annotate_stack_gone(struct annotation *a)
+static inline void annotate_stack_gone(struct annotation *a, const char *low, size_t bytes)
 {
+    (void)low;
+    (void)bytes;
     __tsan_destroy_fiber(a->fiber);
 }
 
@@ -125,8 +129,8 @@ static inline void annotate_leak(const void *p)
 }
 
 #else
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #endif
 
 static inline void annotate_stack(struct annotation *a, const char *low, size_t bytes)
@@ -152,12 +156,16 @@ static inline void annotate_unmapped(const void *low, size_t bytes)
     (void)bytes;
 }
 
-static inline void annotate_stack_gone(struct annotation *a)
+/* From here on the memory is ordinary, and read as it is. */
+static inline void annotate_stack_gone(struct annotation *a, const char *low, size_t bytes)
 {
 #ifdef VALGRIND_STACK_DEREGISTER
     VALGRIND_STACK_DEREGISTER(a->valgrind_id);
+    (void)VALGRIND_MAKE_MEM_DEFINED(low, bytes);
 #else
     (void)a;
+    (void)low;
+    (void)bytes;
 #endif
 }
 

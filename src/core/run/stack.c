@@ -107,7 +107,7 @@ void stack_give(struct loop *l, struct task *t)
     char *low = t->stack_low;
     struct free_stack *kept = (struct free_stack *)(void *)t;
 
-    annotate_stack_gone(&t->annotation);
+    annotate_stack_gone(&t->annotation, low, l->stack_bytes - top_bytes());
     if (l->free_stack_count >= MOST_FREE) {
         unmap_stack(l, low);
         return;
