@@ -9,6 +9,28 @@
 
 #include "core/base/bug.h"
 #include "core/io/stream_inner.h"
+#include "core/run/page.h"
+
+/* ---- buffers: pages while they are small ---- */
+
+static void free_buffer(const struct stream *s, char *buffer, size_t cap)
+{
+    if (cap == PAGE_BYTES && s->read_fd >= 0)
+        page_give(buffer);
+    else
+        free(buffer);
+}
+
+/* A buffer of CAP bytes, at least PAGE_BYTES, that starts as the USED bytes of OLD, which is freed. */
+static char *resize_buffer(const struct stream *s, char *old, size_t old_cap, size_t used, size_t cap)
+{
+    char *buffer = cap == PAGE_BYTES && s->read_fd >= 0 ? page_take() : xmalloc(cap);
+
+    if (used > 0)
+        memcpy(buffer, old, used);
+    free_buffer(s, old, old_cap);
+    return buffer;
+}
 
 /* ---- opening and closing ---- */
 
@@ -55,8 +77,8 @@ struct stream *stream_from_bytes(slice bytes)
 
 static void free_stream(struct stream *s)
 {
-    free(s->in);
-    free(s->out);
+    free_buffer(s, s->in, s->in_cap);
+    free_buffer(s, s->out, s->out_cap);
     free(s->write_failure);
     free(s->name);
     free(s);
@@ -130,12 +152,12 @@ static void give_buffers_back(void *arg)
     struct stream *s = arg;
 
     if (s->in_at == s->in_end) {
-        free(s->in);
+        free_buffer(s, s->in, s->in_cap);
         s->in = NULL;
         s->in_at = s->in_end = s->in_cap = 0;
     }
     if (s->out_n == 0) {
-        free(s->out);
+        free_buffer(s, s->out, s->out_cap);
         s->out = NULL;
         s->out_cap = 0;
     }
@@ -207,12 +229,12 @@ bool stream_flush(struct stream *s, deadline by, struct err *err)
 /* Room for N bytes more, up to the most a stream gathers; how many there really are is in out_cap. */
 static void make_room(struct stream *s, size_t n)
 {
-    size_t cap = s->out_cap == 0 ? READ_BYTES : s->out_cap;
+    size_t cap = s->out_cap == 0 ? PAGE_BYTES : s->out_cap;
 
     while (cap < s->out_n + n && cap < WRITE_BYTES_MOST)
         cap *= 2;
     if (cap != s->out_cap) {
-        s->out = xrealloc_array(s->out, cap, 1);
+        s->out = resize_buffer(s, s->out, s->out_cap, s->out_n, cap);
         s->out_cap = cap;
     }
 }
@@ -277,11 +299,11 @@ static void make_read_room(struct stream *s)
     s->in_at = 0;
     s->in_end = rest;
     if (s->in_cap < rest + READ_BYTES) {
-        size_t cap = s->in_cap == 0 ? READ_BYTES : s->in_cap * 2;
+        size_t cap = s->in_cap == 0 ? PAGE_BYTES : s->in_cap * 2;
 
         while (cap < rest + READ_BYTES)
             cap *= 2;
-        s->in = xrealloc_array(s->in, cap, 1);
+        s->in = resize_buffer(s, s->in, s->in_cap, rest, cap);
         s->in_cap = cap;
     }
 }

@@ -5,11 +5,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/io/stream.h"
+#include "core/run/page.h"
 
 static void run(task_fn *fn)
 {
@@ -437,38 +437,42 @@ static void a_peer_that_does_not_read(void **state)
 
 /* ---- giving buffers back ---- */
 
+/* The page that was given back last is taken first: so the reader's buffer can be told. */
 static void idle_main(void *arg)
 {
     struct stream *pair[2];
     struct err err;
     slice line;
-    size_t before;
+    void *page;
 
     (void)arg;
     make_pair(pair);
     assert_true(stream_write(pair[1], S("a\r\n"), soon(), &err) && stream_flush(pair[1], soon(), &err));
+    page = page_take();
+    page_give(page);
     assert_int_equal(stream_read_line(pair[0], 100, soon(), &line, &err), STREAM_LINE);
-    before = mallinfo2().uordblks;
+    assert_ptr_equal(line.p, page);
     assert_int_equal(stream_read_line(pair[0], 100, deadline_in(MILLIS(1500)), &line, &err), STREAM_FAILED);
-    assert_true(mallinfo2().uordblks < before); /* though the table of descriptors was made meanwhile */
+    assert_ptr_equal(page_take(), page);
     assert_true(stream_write(pair[1], S("b\r\n"), soon(), &err) && stream_flush(pair[1], soon(), &err));
     assert_int_equal(stream_read_line(pair[0], 100, soon(), &line, &err), STREAM_LINE);
     assert_true(slice_eq(line, S("b")));
+    page_give(page);
     stream_close(pair[0]);
     stream_close(pair[1]);
 }
 
 static void idle_streams_give_buffers_back(void **state)
 {
-    size_t before = mallinfo2().uordblks;
-    void *probe = malloc(100 * 1000);
-
     (void)state;
-    if (mallinfo2().uordblks <= before) { /* a sanitizer's malloc does not count */
-        free(probe);
-        skip();
-    }
-    free(probe);
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(UNDER_ASAN)
+    skip(); /* pages are malloc's there */
+#endif
     run(idle_main);
 }
 

@@ -184,6 +184,7 @@ static void free_loop(struct loop *l)
         return;
     }
     pool_free(l);
+    pages_free(l);
     signals_free(l);
     fd_free_all(l);
     stack_free_all(l);

@@ -52,6 +52,7 @@ struct fd_slot {
     bool ended;    /* the peer will send no more: reading never waits again */
 };
 
+struct pages;
 struct pool;
 struct signals;
 struct watchdog;
@@ -82,6 +83,7 @@ struct loop {
     struct timer sweep;
     struct task_group main_group;
     unsigned pool_threads_most;
+    struct pages *pages;
     struct pool *pool;
     struct signals *signals;
     struct watchdog *watchdog;
@@ -120,6 +122,7 @@ void fd_event(struct loop *l, const struct epoll_event *event);
 void fd_disarm_listeners(struct loop *l);
 void fd_free_all(struct loop *l);
 
+void pages_free(struct loop *l);
 void pool_free(struct loop *l);
 void signals_free(struct loop *l);
 void watchdog_free(struct loop *l);
