@@ -66,7 +66,7 @@ static struct stream *call_agent(struct transport *t)
 
 static struct stream *meet_agent(struct transport *t)
 {
-    struct stream *s = call_agent(t);
+    struct stream *s = t->rest == DEAD ? NULL : call_agent(t);
 
     t->asking--;
     if (s == NULL && t->rest != DEAD)
