@@ -9,7 +9,7 @@
 
 enum { FILE_MAX_BYTES = 16 << 20, WARNINGS_MAX_BYTES = 64 << 10 };
 
-#define BLANKS " \t\r\n"
+#define BLANKS " \t\r\n\v\f"
 
 static const char *const type_names[] = {
     [MASTER_INET] = "inet", [MASTER_UNIX] = "unix",        [MASTER_FIFO] = "fifo",

@@ -11,6 +11,16 @@ static void print_count(struct buf *out, int count, int for_dash)
         buf_addf(out, " %d", count);
 }
 
+/* Only balanced text can stand in braces; anything else had none around it and has no blanks outside braces. */
+static bool is_balanced(const char *text)
+{
+    int depth = 0;
+
+    for (; *text != '\0' && depth >= 0; text++)
+        depth += *text == '{' ? 1 : *text == '}' ? -1 : 0;
+    return depth == 0;
+}
+
 static void print_row(const struct master_row *r, struct buf *out)
 {
     static const char yesno[] = {[MASTER_DEFAULT] = '-', [MASTER_YES] = 'y', [MASTER_NO] = 'n'};
@@ -22,7 +32,7 @@ static void print_row(const struct master_row *r, struct buf *out)
     print_count(out, r->process_limit, -1);
     buf_addf(out, " %s", r->command);
     for (int i = 0; i < r->argc; i++)
-        buf_addf(out, " {%s}", r->argv[i]);
+        buf_addf(out, is_balanced(r->argv[i]) ? " {%s}" : " %s", r->argv[i]);
     buf_add_char(out, '\n');
 }
 

@@ -3,9 +3,10 @@
 #include <unistd.h>
 
 #include "core/base/cut.h"
+#include "mail/params/own_address.h"
 #include "mail/params/param_def.h"
 
-enum { HOST_MAX_BYTES = 256 };
+enum { HOST_MAX_BYTES = 256, NETWORKS_MAX_BYTES = 1 << 20 };
 
 static slice after_first_dot(slice host)
 {
@@ -54,9 +55,33 @@ static const char *compute_process_name(struct params *p)
     return params_keep(p, S("=process_name"), slice_text(program_invocation_short_name));
 }
 
+static bool print_networks(struct params *p, struct buf *out, struct err *err)
+{
+    const char *interfaces, *protocols, *style;
+    struct interface_address *own;
+    size_t count;
+    bool ok;
+
+    if (!params_text(p, S("inet_interfaces"), &interfaces, err) || !params_text(p, S("inet_protocols"), &protocols, err) ||
+        !params_text(p, S("mynetworks_style"), &style, err) ||
+        !own_addresses_get(slice_text(interfaces), slice_text(protocols), &own, &count, err))
+        return false;
+    ok = own_networks_print(own, count, slice_text(style), out, err);
+    free(own);
+    return ok;
+}
+
+/* A default cannot fail: what is wrong is kept for params_load() to find. */
 static const char *compute_mynetworks(struct params *p)
 {
-    return params_keep(p, S("=mynetworks"), S("127.0.0.0/8 [::1]/128"));
+    AUTO_BUF struct buf networks = BUF_INIT(NETWORKS_MAX_BYTES);
+    struct err err;
+
+    if (!print_networks(p, &networks, &err)) {
+        params_keep(p, S(PARAMS_PROBLEM), slice_text(err.text));
+        buf_clear(&networks);
+    }
+    return params_keep(p, S("=mynetworks"), buf_slice(&networks));
 }
 
 const char *param_computed(struct params *p, slice name)

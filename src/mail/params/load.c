@@ -117,6 +117,8 @@ static bool set_all(struct params *p, struct err *err)
             ok = set_from_text(p, i, err) || param_rows[i].known_only;
     }
     free(given);
+    if (ok && map_get(p->texts, S(PARAMS_PROBLEM)) != NULL)
+        return err_set(err, ERR_CONFIG, "%s", (const char *)map_get(p->texts, S(PARAMS_PROBLEM)));
     return ok;
 }
 

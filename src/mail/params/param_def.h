@@ -26,6 +26,9 @@ extern const struct param_def param_defs[];
 /* Index of NAME in both tables, or SLICE_NONE. */
 size_t param_find(slice name);
 
+/* Key in params.texts of what went wrong while a default was computed: the text of an ERR_CONFIG. */
+#define PARAMS_PROBLEM "!"
+
 /* The computed defaults.  NAME is the parameter's; the text is P's.  NULL: it has none. */
 const char *param_computed(struct params *p, slice name);
 
