@@ -23,8 +23,8 @@ _MAIN = (
 
 
 class Installed(System):
-    """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons that another
-    program stands in for.  IMAGE is a file system image for the queue."""
+    """LAYERS lie over the room's /usr and /etc.  SWAPPED names daemons and
+    commands that another program stands in for.  IMAGE is a file system image for the queue."""
 
     def __init__(self, layers: Sequence[Path], *, fifo: bool = False, swapped: Mapping[str, Path] | None = None,
                  image: Path | None = None) -> None:
@@ -41,12 +41,13 @@ class Installed(System):
             raise
 
     def _prepare(self) -> None:
+        for name, program in self._swapped.items():
+            folder = DAEMONS if self.room.path(f"{DAEMONS}/{name}").exists() else "/usr/sbin"
+            self.room.run(["install", "-m", "755", program, f"{folder}/{name}"])
         self.room.shell("chown postfix: /var/lib/postfix; chmod 700 /var/lib/postfix;"
                         "for f in /usr/sbin/postdrop /usr/sbin/postqueue; do [ ! -e $f ] || { chgrp postdrop $f; chmod 2755 $f; }; done;"
                         "[ ! -e /usr/bin/bsd-mailx ] || ln -sf bsd-mailx /usr/bin/mail;"
                         "mkdir -p /etc/postfix; rm -f /etc/aliases /etc/aliases.db; : >/etc/aliases")
-        for name, program in self._swapped.items():
-            self.room.run(["install", "-m", "755", program, f"{DAEMONS}/{name}"])
 
     def master_text(self) -> str:
         """The master.cf that the system comes with."""

@@ -15,6 +15,12 @@ def build_root() -> Path:
     return Path(os.environ.get("WAYBILL_ROOT") or REPO / "build" / "root").resolve()
 
 
+def our_program(name: str) -> Path:
+    """Our daemon or command called NAME, built or not."""
+    daemon = build_root() / "libexec" / name
+    return daemon if daemon.exists() else build_root() / "sbin" / name
+
+
 def missing_programs(names: list[str]) -> list[str]:
     """Those of NAMES ("libexec/qmgr", "sbin/postcat") that are not built."""
     return [name for name in names if not os.access(build_root() / name, os.X_OK)]
