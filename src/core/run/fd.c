@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,7 +54,7 @@ void fd_event(struct loop *l, const struct epoll_event *event)
     }
     if (slot->mode == FD_UNKNOWN)
         return;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLRDHUP | EPOLLHUP))
         slot->ended = true;
     if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         slot->ready[FD_READ] = true;
@@ -113,6 +114,15 @@ static enum woke park_on_fd(struct loop *l, struct task *t, int fd, enum fd_want
     return woke;
 }
 
+/* The end is told once, maybe together with the last bytes, and must be found by the read after those.  But a socket that is
+ * not yet connected looks ended too, and later is not. */
+static bool still_ended(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0;
+}
+
 bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void *arg), void *arg, struct err *err)
 {
     struct loop *l = loop_get();
@@ -130,7 +140,9 @@ bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void
     if (slot->mode == FD_ALWAYS_READY)
         return true;
     BUG_IF(slot->mode != FD_EDGE);
-    if (!slot->ready[want] && !(want == FD_READ && slot->ended)) {
+    if (want == FD_READ && slot->ended && !slot->ready[want])
+        slot->ready[want] = slot->ended = still_ended(fd);
+    if (!slot->ready[want]) {
         t->idle = idle;
         t->idle_arg = arg;
         woke = park_on_fd(l, t, fd, want, by);
@@ -171,7 +183,8 @@ void fd_close(int fd)
 
     if (fd < 0)
         return;
-    fd_forget(fd);
+    if (loop_is_there())
+        fd_forget(fd);
     (void)close(fd);
     errno = code;
 }

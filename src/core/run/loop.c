@@ -20,6 +20,11 @@ struct loop *loop_get(void)
     return the_loop;
 }
 
+bool loop_is_there(void)
+{
+    return the_loop != NULL;
+}
+
 struct task *loop_task(void)
 {
     struct task *t = loop_get()->current;

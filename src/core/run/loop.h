@@ -44,12 +44,12 @@ enum fd_mode {
 };
 
 struct fd_slot {
-    struct task *waiter[2]; /* by enum fd_want */
+    struct task *waiter[2];        /* by enum fd_want */
     void (*fn)(int fd, void *arg); /* FD_CALLBACK */
     void *arg;
     unsigned char mode;
     bool ready[2]; /* sticky until a wait takes it */
-    bool ended;    /* the peer will send no more: reading never waits again */
+    bool ended;    /* the peer seems to send no more */
 };
 
 struct pages;
@@ -98,6 +98,7 @@ struct loop {
 
 /* The calling thread's loop; a bug when there is none. */
 struct loop *loop_get(void);
+bool loop_is_there(void);
 /* The running task; a bug in callbacks. */
 struct task *loop_task(void);
 

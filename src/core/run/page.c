@@ -84,7 +84,7 @@ void page_give(void *page)
 {
     struct pages *p;
 
-    if (page == NULL)
+    if (page == NULL || !loop_is_there()) /* the loop's end took all pages */
         return;
     p = loop_get()->pages;
     if (p->warm.count < MOST_WARM) {

@@ -50,7 +50,8 @@ MUST_CHECK bool task_yield(struct err *err);
 
 /* ---- descriptors ----
  * Edge-triggered: try the system call first and wait only on EAGAIN.  FD must be non-blocking.  At most one task waits
- * per direction.  fd_close() forgets FD and closes it: use it, not close(), on anything ever waited for. */
+ * per direction.  fd_close() forgets FD and closes it: use it, not close(), on anything ever waited for.  But in a forked
+ * child use close(): the epoll instance is still the parent's.  After loop_run() fd_close() is close(). */
 enum fd_want { FD_READ, FD_WRITE };
 MUST_CHECK bool task_wait_fd(int fd, enum fd_want want, deadline by, struct err *err);
 /* As task_wait_fd; when the wait has lasted about a second, IDLE(ARG) is called once from the loop, so that the owner can give

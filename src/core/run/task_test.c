@@ -328,6 +328,82 @@ static void numbers_are_reused(void **state)
     run(number_reused_main);
 }
 
+static int listen_somewhere(struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof *address;
+
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
+    return fd;
+}
+
+/* A socket watched before it is connected looks ended at first. */
+static void early_watch_main(void *arg)
+{
+    struct sockaddr_in address;
+    int listener = listen_somewhere(&address), other;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct err err;
+    char c = 'x';
+
+    (void)arg;
+    assert_true(task_wait_fd(fd, FD_READ, deadline_in(SECONDS(1)), &err)); /* hung up, as it were */
+    (void)connect(fd, (struct sockaddr *)&address, sizeof address);
+    assert_true(task_wait_fd(fd, FD_WRITE, deadline_in(SECONDS(1)), &err));
+    while (task_wait_fd(fd, FD_READ, deadline_in(MILLIS(5)), &err))
+        note('r');
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    assert_true(trace.n < 3);
+    assert_true(task_wait_listener(listener, deadline_in(SECONDS(1)), &err));
+    other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(write(other, &c, 1), 1);
+    fd_close(other); /* byte and end together */
+    assert_true(task_sleep(deadline_in(MILLIS(5)), &err));
+    assert_true(task_wait_fd(fd, FD_READ, deadline_in(SECONDS(1)), &err));
+    assert_int_equal(read(fd, &c, 1), 1);
+    assert_true(task_wait_fd(fd, FD_READ, deadline_in(SECONDS(1)), &err));
+    assert_int_equal(read(fd, &c, 1), 0);
+    fd_close(fd);
+    fd_close(listener);
+}
+
+static void unconnected_sockets(void **state)
+{
+    (void)state;
+    run(early_watch_main);
+}
+
+/* An error on a datagram socket is told once and is no end. */
+static void datagram_main(void *arg)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), closed = socket(AF_INET, SOCK_DGRAM, 0);
+    struct err err;
+    char c = 'x';
+
+    (void)arg;
+    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(closed, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(closed, (struct sockaddr *)&address, &size), 0);
+    (void)close(closed);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, &c, 1), 1); /* nobody is there: ICMP */
+    assert_true(task_wait_fd(fd, FD_READ, deadline_in(SECONDS(1)), &err));
+    assert_int_equal(read(fd, &c, 1), -1);
+    assert_false(task_wait_fd(fd, FD_READ, deadline_in(MILLIS(5)), &err));
+    fd_close(fd);
+}
+
+static void datagram_errors(void **state)
+{
+    (void)state;
+    run(datagram_main);
+}
+
 static void regular_file_main(void *arg)
 {
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -345,18 +421,6 @@ static void regular_files_are_always_ready(void **state)
 }
 
 /* ---- listeners ---- */
-
-static int listen_somewhere(struct sockaddr_in *address)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    socklen_t size = sizeof *address;
-
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
-    assert_int_equal(listen(fd, 10), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
-    return fd;
-}
 
 static void accept_three(void *arg)
 {
@@ -736,6 +800,8 @@ int main(void)
         cmocka_unit_test(wait_queues),
         cmocka_unit_test(descriptors),
         cmocka_unit_test(numbers_are_reused),
+        cmocka_unit_test(unconnected_sockets),
+        cmocka_unit_test(datagram_errors),
         cmocka_unit_test(regular_files_are_always_ready),
         cmocka_unit_test(listeners),
         cmocka_unit_test(children),
