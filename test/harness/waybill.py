@@ -72,8 +72,29 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+NOBODY = 65534
+
+
+@functools.cache
+def rootless_programs() -> Path:
+    """build/root, or a copy of it when an ordinary user may not enter there."""
+    root = paths.build_root()
+    if os.geteuid() == 0 and subprocess.run([*_as_nobody(), "test", "-x", root / "sbin/sendmail"], check=False).returncode != 0:
+        folder = Path(tempfile.mkdtemp(prefix="waybill-root."))
+        folder.chmod(0o755)
+        shutil.copytree(root, folder / "root")
+        atexit.register(shutil.rmtree, folder, True)
+        return folder / "root"
+    return root
+
+
+def _as_nobody() -> list[str]:
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+
+
 class Instance(System):
-    """A private instance that `waybill init` made, run by the user who runs the tests."""
+    """A private instance that `waybill init` made, run by the user who runs the tests; by nobody if that is root,
+    so that it is rootless and the machine gets no new accounts."""
 
     name = "waybill"
     rootless = True
@@ -82,10 +103,14 @@ class Instance(System):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="waybill-instance."))
         self.smtp_port = free_port()
-        self._me = pwd.getpwuid(os.getuid()).pw_name
+        self._me = pwd.getpwuid(os.getuid() or NOBODY).pw_name
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
         self._jobs: list[subprocess.Popen[bytes]] = []
-        subprocess.run([paths.build_root() / "sbin/waybill", "init", self.folder, "--smtp-port", str(self.smtp_port), "--domain", domain],
-                       check=True, capture_output=True, text=True)
+        done = subprocess.run([*_as_nobody(), rootless_programs() / "sbin/waybill", "init", self.folder, "--smtp-port", str(self.smtp_port),
+                               "--domain", domain], env=self._env(), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"waybill init: status {done.returncode}\n{done.stdout}{done.stderr}")
         self.spool = self.folder / "spool"
         self.log = Log(self.folder / "log" / "mail.log")
         self._own_main = (self.folder / "etc/main.cf").read_text()
@@ -93,8 +118,8 @@ class Instance(System):
         self.configure([f"myhostname = {HOSTNAME}"])
 
     def _env(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        path = f"{paths.build_root() / 'sbin'}:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {**os.environ, "PATH": path, "LANG": "C.UTF-8", "MAIL_CONFIG": str(self.folder / "etc"), **(more or {})}
+        path = f"{rootless_programs() / 'sbin'}:/usr/sbin:/usr/bin:/sbin:/bin"
+        return {**os.environ, "PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8", "MAIL_CONFIG": str(self.folder / "etc"), **(more or {})}
 
     def write_configuration(self) -> None:
         (self.folder / "etc/main.cf").write_text(self._own_main + "\n" + conf.main_text(self.main))
@@ -105,7 +130,7 @@ class Instance(System):
         data = input.encode() if isinstance(input, str) else (input or b"")
         # Output goes to files: a daemon that keeps a pipe of ours open must not keep us waiting.
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            job = subprocess.run([str(word) for word in argv], input=data, stdout=out, stderr=err, env=self._env(env), timeout=timeout, check=False)
+            job = subprocess.run([*_as_nobody(), *map(str, argv)], cwd=self.folder, input=data, stdout=out, stderr=err, env=self._env(env), timeout=timeout, check=False)
             texts = []
             for file in (out, err):
                 file.seek(0)
@@ -117,7 +142,7 @@ class Instance(System):
 
     def spawn(self, argv: Sequence[object], **options: object) -> subprocess.Popen[bytes]:
         options.setdefault("stdin", subprocess.DEVNULL)
-        job = subprocess.Popen([str(word) for word in argv], env=self._env(), **options)  # type: ignore[call-overload]
+        job = subprocess.Popen([*_as_nobody(), *map(str, argv)], cwd=self.folder, env=self._env(), **options)  # type: ignore[call-overload]
         self._jobs.append(job)
         return job
 
