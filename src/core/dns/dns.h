@@ -12,9 +12,15 @@ struct dns; /* the resolver */
 
 /* Reads /etc/resolv.conf now (before chroot).  NULL: *ERR set. */
 struct dns *dns_open(struct err *err);
+/* Asks only the server SERVER ("127.0.0.1") at PORT, whatever resolv.conf says. */
+struct dns *dns_open_at(const char *server, uint16_t port, struct err *err);
+/* Called from a task (or after the loop's end); nobody may be asking any more.  May suspend shortly. */
 void dns_close(struct dns *d);
-/* True when resolv.conf has changed since dns_open: the service should restart when idle. */
+/* True when resolv.conf has changed since dns_open: the service should restart when idle.  Always false after chroot. */
 bool dns_config_changed(const struct dns *d);
+/* Believes the AD bit when ADDRESS is the only server; besides resolv.conf's "options trust-ad".  A text that is no address
+ * changes nothing. */
+void dns_trust_resolver(struct dns *d, slice address);
 
 enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
 enum dns_got {
