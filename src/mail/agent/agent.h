@@ -35,6 +35,11 @@ struct agent_request {
 void agent_report(struct agent_request *r, size_t index, const struct outcome *outcome);
 /* The same outcome for all recipients not yet reported. */
 void agent_report_rest(struct agent_request *r, const struct outcome *outcome);
+/* For agents that turn one recipient into several (aliases).  agent_report_part() reports PART, which is none of the request's
+ * recipients, without marking anything; true: delivered or bounced for good.  agent_settle() then ends recipient INDEX without a
+ * line of its own: DONE marks it, else it will be tried again. */
+bool agent_report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome);
+void agent_settle(struct agent_request *r, size_t index, bool done);
 /* The destination as a whole failed (connection refused, host not found): qmgr throttles it with this reason. */
 void agent_destination_failed(struct agent_request *r, const struct outcome *outcome);
 

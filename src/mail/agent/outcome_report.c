@@ -153,6 +153,32 @@ void agent_report(struct agent_request *r, size_t index, const struct outcome *o
         report_bounced(r, index, outcome);
 }
 
+bool agent_report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome)
+{
+    struct agent_request one = *r;
+    struct recipient recipient = *part;
+    bool done = false, reported = false;
+
+    recipient.offset = -1;
+    one.recipients = &recipient;
+    one.recipient_count = 1;
+    one.done = &done;
+    one.reported = &reported;
+    agent_report(&one, 0, outcome);
+    return done;
+}
+
+void agent_settle(struct agent_request *r, size_t index, bool done)
+{
+    if (index >= r->recipient_count || r->reported[index])
+        return;
+    r->reported[index] = true;
+    if (done)
+        mark_done(r, index);
+    else
+        r->some_deferred = true;
+}
+
 void agent_report_rest(struct agent_request *r, const struct outcome *outcome)
 {
     for (size_t i = 0; i < r->recipient_count; i++)
