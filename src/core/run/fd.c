@@ -114,8 +114,8 @@ static enum woke park_on_fd(struct loop *l, struct task *t, int fd, enum fd_want
     return woke;
 }
 
-/* The end is told once, maybe together with the last bytes, and must be found by the read after those.  But a socket that is
- * not yet connected looks ended too, and later is not. */
+/* The end is told once, maybe together with the last bytes, and must be found by the read after those.  But a socket that
+ * is not yet connected looks ended too, and later is not. */
 static bool still_ended(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDHUP};

@@ -21,8 +21,8 @@ struct task {
     const char *name;
     task_fn *fn;
     void *arg;
-    /* A wait leaves its timer in the heap when it ends: the next wait mostly asks for a later time, which then costs nothing.
-     * Due is what really counts. */
+    /* A wait leaves its timer in the heap when it ends: the next wait mostly asks for a later time, which then costs
+     * nothing.  Due is what really counts. */
     struct timer timer;
     int64_t due_us, parked_at_us;
     void (*idle)(void *arg);

@@ -85,7 +85,7 @@ struct task *stack_take(struct loop *l, struct err *err)
     return t;
 }
 
-/* Was the page right below the shallow part ever written to?  A page that was not reads as zeros without taking memory. */
+/* Was the page right below the shallow part ever written to?  If not, it reads as zeros without taking memory. */
 static bool used_deeply(struct loop *l, char *low)
 {
 #if SANITIZED
@@ -93,7 +93,8 @@ static bool used_deeply(struct loop *l, char *low)
     (void)low;
     return true;
 #else
-    const unsigned long *word = (const unsigned long *)(const void *)(low + l->stack_bytes - SHALLOW_BYTES - l->page_bytes);
+    const void *page = low + l->stack_bytes - SHALLOW_BYTES - l->page_bytes;
+    const unsigned long *word = page;
 
     for (size_t i = 0; i < l->page_bytes / sizeof *word; i++)
         if (word[i] != 0)

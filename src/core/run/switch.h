@@ -1,8 +1,9 @@
 /* core/run/switch.h - changing from one stack to another.  For core/run alone.
  *
- * A switch_point is a place of execution that was left and can be gone back to, once.  On x86-64 and aarch64 it is a stack
- * pointer with the registers that calls preserve below it (switch_*.S); elsewhere, or with WAYBILL_SWITCH_UCONTEXT, it is
- * a ucontext_t, which costs a system call per switch.  The floating-point control words are not changed: tasks share them. */
+ * A switch_point is a place of execution that was left and can be gone back to, once.  On x86-64 and aarch64 it is a
+ * stack pointer with the registers that calls preserve above it (switch_*.S); elsewhere, or with WAYBILL_SWITCH_UCONTEXT,
+ * it is a ucontext_t, which costs system calls per switch.  The floating-point control words are not changed: tasks
+ * share them. */
 #ifndef CORE_RUN_SWITCH_H
 #define CORE_RUN_SWITCH_H
 

@@ -54,8 +54,8 @@ MUST_CHECK bool task_yield(struct err *err);
  * child use close(): the epoll instance is still the parent's.  After loop_run() fd_close() is close(). */
 enum fd_want { FD_READ, FD_WRITE };
 MUST_CHECK bool task_wait_fd(int fd, enum fd_want want, deadline by, struct err *err);
-/* As task_wait_fd; when the wait has lasted about a second, IDLE(ARG) is called once from the loop, so that the owner can give
- * memory back, and so is the task's unused stack. */
+/* As task_wait_fd; when the wait has lasted about a second, IDLE(ARG) is called once from the loop, so that the owner can
+ * give memory back. */
 MUST_CHECK bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void *arg), void *arg,
                                   struct err *err);
 void fd_close(int fd);
