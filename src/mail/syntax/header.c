@@ -9,7 +9,7 @@ static const struct name_row names[] = {
 #define NAME_ROW(name, text) {S_INIT(text), HEADER_##name},
     HEADER_NAMES(NAME_ROW)};
 
-static enum header_kind kind_of(slice name)
+enum header_kind header_kind_of(slice name)
 {
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (slice_eq_case(names[i].text, name))
@@ -29,7 +29,7 @@ bool header_line_parse(slice line, slice *name, enum header_kind *kind, slice *v
     if (n == 0 || colon == line.n || line.p[colon] != ':')
         return false;
     *name = slice_head(line, n);
-    *kind = kind_of(*name);
+    *kind = header_kind_of(*name);
     *value = slice_skip(line, colon + 1);
     return true;
 }

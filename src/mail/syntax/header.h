@@ -7,9 +7,12 @@
 
 /* Headers this system treats specially. */
 #define HEADER_NAMES(H)                                                                                                \
-    H(BCC, "Bcc") H(CC, "Cc") H(CONTENT_LENGTH, "Content-Length") H(CONTENT_TRANSFER_ENCODING, "Content-Transfer-Encoding") \
-    H(CONTENT_TYPE, "Content-Type") H(DATE, "Date") H(DELIVERED_TO, "Delivered-To") H(ERRORS_TO, "Errors-To")          \
-    H(FROM, "From") H(MESSAGE_ID, "Message-Id") H(MIME_VERSION, "MIME-Version") H(RECEIVED, "Received")                \
+    H(APPARENTLY_TO, "Apparently-To") H(BCC, "Bcc") H(CC, "Cc") H(CONTENT_LENGTH, "Content-Length")                    \
+    H(CONTENT_TRANSFER_ENCODING, "Content-Transfer-Encoding")                                                          \
+    H(CONTENT_TYPE, "Content-Type") H(DATE, "Date") H(DELIVERED_TO, "Delivered-To")                                    \
+    H(DISPOSITION_NOTIFICATION_TO, "Disposition-Notification-To") H(ERRORS_TO, "Errors-To")                            \
+    H(FROM, "From") H(MAIL_FOLLOWUP_TO, "Mail-Followup-To") H(MESSAGE_ID, "Message-Id")                                \
+    H(MIME_VERSION, "MIME-Version") H(RECEIVED, "Received")                                                            \
     H(REPLY_TO, "Reply-To") H(RESENT_BCC, "Resent-Bcc") H(RESENT_CC, "Resent-Cc") H(RESENT_DATE, "Resent-Date")        \
     H(RESENT_FROM, "Resent-From") H(RESENT_MESSAGE_ID, "Resent-Message-Id") H(RESENT_REPLY_TO, "Resent-Reply-To")      \
     H(RESENT_SENDER, "Resent-Sender") H(RESENT_TO, "Resent-To") H(RETURN_PATH, "Return-Path")                          \
@@ -21,6 +24,7 @@ enum header_kind { HEADER_OTHER, HEADER_NAMES(HEADER_ENUM) HEADER_KINDS };
 /* Is LINE the start of a header ("Name:" or "Name :")?  *NAME without blanks and colon, *KIND, *VALUE what follows ':'. */
 bool header_line_parse(slice line, slice *name, enum header_kind *kind, slice *value);
 const char *header_kind_name(enum header_kind k);
+enum header_kind header_kind_of(slice name); /* HEADER_OTHER: none of them */
 
 /* Tokens of a structured header, for rewriting and for sendmail -t.  A mailbox's address is reported in internal form. */
 struct header_address {

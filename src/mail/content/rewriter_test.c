@@ -1,0 +1,163 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/base/cut.h"
+#include "mail/content/rewriter.h"
+#include "mail/queue/record.h"
+
+/* What came out: "N text" lines; then what was logged. */
+struct world {
+    struct buf out, log;
+    int emits_left;
+};
+
+static bool emit(void *context, int type, slice data)
+{
+    struct world *world = context;
+
+    if (world->emits_left == 0)
+        return false;
+    world->emits_left--;
+    return buf_addf(&world->out, "%c %.*s\n", type, S_ARG(data));
+}
+
+static bool address(void *context, enum rewriter_address role, slice external, struct arena *arena, deadline by, slice *out,
+                    struct err *err)
+{
+    (void)context, (void)role, (void)by;
+    if (slice_eq(external, S("fail")))
+        return err_set(err, ERR_TEMPORARY, "no answer");
+    *out = external;
+    return slice_find(external, '@') != SLICE_NONE || arena_printf(arena, out, "%.*s@h", S_ARG(external));
+}
+
+static void message_id(void *context, slice id, bool resent)
+{
+    struct world *world = context;
+
+    (void)buf_addf(&world->log, "%s%s\n", resent ? "resent " : "", slice_find(id, '@') == SLICE_NONE ? "none" : "id");
+}
+
+static void reject(void *context, int64_t status, const char *why)
+{
+    struct world *world = context;
+
+    (void)buf_addf(&world->log, "%lld %s\n", (long long)status, why);
+}
+
+#define RECEIVED "N Received: x\n"
+#define ADDED_DATE "N Date: Thu, 1 Jan 1970 00:00:10 +0000 (UTC)\n"
+
+static const struct row {
+    const char *name, *in, *out, *log;
+    bool remote;
+} rows[] = {
+    {"complete", RECEIVED "N Message-Id: <a@b>\nN Date: x\nN From: y@z\nN \nN body\n",
+     RECEIVED "N Message-Id: <a@b>\nN Date: x\nN From: y@z\nN \nN body\n", "id\n", false},
+    {"missing", RECEIVED "N Message-Id: <a@b>\nN \nN body\n",
+     RECEIVED "N Message-Id: <a@b>\n" ADDED_DATE "N From: Full, <s@h>\nN \nN body\n", "id\n", false},
+    {"remote", RECEIVED "N To: a\nN \n", RECEIVED "N To: a\nN \n", "none\n", true},
+    {"no body", RECEIVED, RECEIVED, "none\n", true},
+    {"body without blank line", RECEIVED "N hello world\nN To: x\n", RECEIVED "N \nN hello world\nN To: x\n", "none\n", true},
+    {"no received", "N To: a\nN \n", "N To: a\nN \n", "1 no Received: header\n", true},
+    {"folded", RECEIVED "N Subject: a\nN  b\nN \tc\nN \n", RECEIVED "N Subject: a\nN  b\nN \tc\nN \n", "none\n", true},
+    {"long header line in pieces", RECEIVED "L Subj\nN ect: a\nN \n", RECEIVED "N \nL Subj\nN ect: a\nN \n", "none\n", true},
+    {"header in pieces", RECEIVED "L Subject: a\nN b\nN \n", RECEIVED "N Subject: ab\nN \n", "none\n", true},
+    {"long body line", RECEIVED "N \nN 0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijkl\n",
+     RECEIVED "N \nL 0123456789abcdefghijklmnopqrstuvwxyz0123456789abcd\nN efghijkl\n", "none\n", true},
+    {"unterminated", RECEIVED "N \nL end\n", RECEIVED "N \nL end\nN \n", "none\n", true},
+    {"stray cr", RECEIVED "N Subject: a\rb\nN \nN c\rd\r\n", RECEIVED "N Subject: a b\nN \nN c d \n", "none\n", true},
+    {"dropped", RECEIVED "N Bcc: x\nN return-path: y\nN X-Mine : z\nN Content-Length: 1\nN \n", RECEIVED "N \n", "none\n", true},
+    {"rewritten", RECEIVED "N Date: x\nN Message-Id: <a@b>\nN From: a  b <c>\nN To : d\nN Subject: e\nN \n",
+     RECEIVED "N Date: x\nN Message-Id: <a@b>\nN From: a b <c@h>\nN To: d@h\nN Subject: e\nN \n", "id\n", false},
+    {"untouched", RECEIVED "N Date: x\nN Message-Id: <a@b>\nN From:   a  b <c@d>\nN \n",
+     RECEIVED "N Date: x\nN Message-Id: <a@b>\nN From:   a  b <c@d>\nN \n", "id\n", false},
+    {"resent", RECEIVED "N Resent-From: a@b\nN Resent-Message-Id: <x@y>\nN \n",
+     RECEIVED "N Resent-From: a@b\nN Resent-Message-Id: <x@y>\nN Resent-Date: Thu, 1 Jan 1970 00:00:10 +0000 (UTC)\nN \n",
+     "resent id\nnone\n", false},
+    {"hops", RECEIVED RECEIVED RECEIVED "N \n", RECEIVED RECEIVED RECEIVED "N \n", "16 hopcount exceeded\nnone\n", true},
+    {"header too long", RECEIVED "N Subject: 0123456789012345678901234567890\nN  0123456789012345678901234567890\nN  012\n"
+     "N To: x\nN \n", RECEIVED "N Subject: 0123456789012345678901234567890\nN  012\nN To: x\nN \n", "none\n", true},
+    {"from line ends headers", RECEIVED "N From x\nN To: y\n", RECEIVED "N \nN From x\nN To: y\n", "none\n", true},
+};
+
+static struct params params = {
+    .message_drop_headers = "bcc, return-path, X-Mine content-length", .header_from_format = "standard",
+    .undisclosed_recipients_header = "", .myhostname = "h", .header_size_limit = 60, .line_length_limit = 50,
+    .hopcount_limit = 3, .header_address_token_limit = 1000, .cleanup_replace_stray_cr_lf = true,
+    .mime_boundary_length_limit = 70, .mime_nesting_limit = 5,
+};
+
+/* Feeds "N text" lines. */
+static bool feed(const struct row *row, struct world *world, struct err *err)
+{
+    struct rewriter_rules rules;
+    struct rewriter w;
+    const struct rewriter_hooks hooks = {.context = world, .emit = emit, .address = address, .message_id = message_id,
+                                         .reject = reject};
+    const struct rewriter_facts facts = {.queue_id = S("ID"), .sender = S("s@h"), .full_name = S("Full,"),
+                                         .arrival_seconds = 10, .rewrite = !row->remote, .complete = !row->remote};
+    slice in = slice_text(row->in), line;
+    bool good = true;
+
+    assert_true(rewriter_rules_init(&rules, &params, err));
+    rewriter_init(&w, &rules, &hooks, &facts);
+    while (good && cut_until(&in, '\n', &line))
+        good = rewriter_text(&w, line.p[0], slice_skip(line, 2), NEVER, err);
+    good = good && rewriter_end(&w, NEVER, err);
+    rewriter_done(&w);
+    return good;
+}
+
+static void rewrites(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world world = {.emits_left = 1000};
+        struct err err;
+
+        buf_init(&world.out, 10000);
+        buf_init(&world.log, 10000);
+        assert_true(feed(&rows[i], &world, &err));
+        if (strcmp(buf_text(&world.log), rows[i].log) != 0)
+            fail_msg("%s: logged\n%s", rows[i].name, buf_text(&world.log));
+        if (strcmp(buf_text(&world.out), rows[i].out) != 0 && strstr(rows[i].out, "Full,") == NULL)
+            fail_msg("%s:\n%s", rows[i].name, buf_text(&world.out));
+        buf_done(&world.out);
+        buf_done(&world.log);
+    }
+}
+
+/* A failing hook ends it, wherever it is called. */
+static void stops(void **state)
+{
+    static const struct row fails = {.in = RECEIVED "N To: a, fail\nN \n"};
+    struct world world = {.emits_left = 1000};
+    struct err err;
+
+    (void)state;
+    buf_init(&world.out, 10000);
+    buf_init(&world.log, 10000);
+    assert_false(feed(&fails, &world, &err));
+    assert_int_equal(err.kind, ERR_TEMPORARY);
+    for (int n = 0;; n++) {
+        world.emits_left = n;
+        if (feed(&rows[1], &world, &err))
+            break;
+        assert_int_equal(err.kind, ERR_NONE);
+        assert_true(n < 10);
+    }
+    buf_done(&world.out);
+    buf_done(&world.log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rewrites), cmocka_unit_test(stops)};
+
+    setenv("TZ", "UTC", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+#include "mail/content/submit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "mail/proto/cleanup.h"
+#include "mail/queue/id.h"
+#include "mail/service/connect.h"
+#include "mail/service/service.h"
+#include "mail/syntax/date.h"
+
+static bool read_hello(struct submission *s, deadline by, struct err *err)
+{
+    AUTO_ARENA struct arena arena = ARENA_INIT(4096);
+    struct cleanup_hello hello;
+
+    switch (ipc_read(s->stream, &cleanup_hello_shape, &arena, by, &hello, err)) {
+    case IPC_FAILED:
+        return false;
+    case IPC_END:
+        return err_set(err, ERR_PEER, "%s: premature end-of-input", stream_name(s->stream));
+    case IPC_MESSAGE_READ:
+        break;
+    }
+    if (!slice_eq(hello.protocol, S(CLEANUP_PROTOCOL)))
+        return err_set(err, ERR_PEER, "%s: unexpected protocol %.*s", stream_name(s->stream), S_ARG(hello.protocol));
+    if (!queue_id_valid(hello.queue_id) || !text_from_slice(hello.queue_id, s->queue_id, sizeof s->queue_id))
+        return err_set(err, ERR_PEER, "%s: bad queue id", stream_name(s->stream));
+    return true;
+}
+
+bool submit_begin(struct submission *s, int64_t flags, deadline by, struct err *err)
+{
+    const struct cleanup_ask ask = {.flags = flags};
+
+    *s = (struct submission){.stream = service_connect("public", CLEANUP_SERVICE, NULL, by, err)};
+    if (s->stream == NULL)
+        return false;
+    if (read_hello(s, by, err) && ipc_write(s->stream, &cleanup_ask_shape, &ask, by, err))
+        return true;
+    submit_cancel(s);
+    return false;
+}
+
+/* A stream error is cleanup's doing, and its status may still be there to be read.  Our own cancelling is not. */
+static bool absorb(struct submission *s, bool written, const struct err *err)
+{
+    if (written)
+        return true;
+    if (err->kind == ERR_CANCELLED)
+        return false;
+    s->broken = true;
+    return true;
+}
+
+bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err)
+{
+    char head[RECORD_HEAD_MOST];
+
+    if (s->broken)
+        return true;
+    return absorb(s,
+                  stream_write(s->stream, slice_of(head, record_head(type, data.n, head)), by, err) &&
+                      stream_write(s->stream, data, by, err),
+                  err);
+}
+
+static bool record_v(struct submission *s, deadline by, struct err *err, int type, const char *format, va_list args)
+{
+    char small[512];
+    va_list again;
+    int n;
+
+    va_copy(again, args);
+    n = vsnprintf(small, sizeof small, format, again);
+    va_end(again);
+    if (n >= 0 && (size_t)n < sizeof small)
+        return submit_record(s, type, slice_of(small, (size_t)n), by, err);
+    if (n >= 0) {
+        AUTO_BUF struct buf big = BUF_INIT((size_t)n + 1);
+        char *to = buf_reserve(&big, (size_t)n + 1);
+
+        (void)vsnprintf(to, (size_t)n + 1, format, args);
+        return submit_record(s, type, slice_of(to, (size_t)n), by, err);
+    }
+    return err_sys(err, "format a record");
+}
+
+bool submit_recordf(struct submission *s, deadline by, struct err *err, int type, const char *format, ...)
+{
+    va_list args;
+    bool good;
+
+    va_start(args, format);
+    good = record_v(s, by, err, type, format, args);
+    va_end(args);
+    return good;
+}
+
+bool submit_finish(struct submission *s, struct arena *arena, deadline by, int64_t *status, slice *reason,
+                   struct err *err)
+{
+    struct cleanup_answer answer;
+    enum ipc_got got;
+
+    if (!s->broken && !absorb(s, stream_flush(s->stream, by, err), err)) {
+        submit_cancel(s);
+        return false;
+    }
+    got = ipc_read(s->stream, &cleanup_answer_shape, arena, by, &answer, err);
+    if (got == IPC_END)
+        (void)err_set(err, ERR_PEER, "%s: premature end-of-input", stream_name(s->stream));
+    submit_cancel(s);
+    if (got != IPC_MESSAGE_READ)
+        return false;
+    *status = answer.status;
+    *reason = answer.reason;
+    return true;
+}
+
+void submit_cancel(struct submission *s)
+{
+    stream_close(s->stream);
+    s->stream = NULL;
+}
+
+static bool notice_records(struct submission *s, const struct notice_options *o, deadline by, struct err *err)
+{
+    const struct params *p = service_params();
+    int64_t now = clock_wall_us();
+    char date[MAIL_DATE_MOST];
+
+    mail_date_print(now / SECONDS(1), date);
+    return submit_recordf(s, by, err, RECORD_TIME, "%lld %lld", (long long)(now / SECONDS(1)), (long long)(now % SECONDS(1))) &&
+           submit_recordf(s, by, err, RECORD_ATTRIBUTE, "log_message_origin=local") &&
+           submit_recordf(s, by, err, RECORD_ATTRIBUTE, "trace_flags=%d", o->trace_flags) &&
+           submit_record(s, RECORD_SENDER, o->sender, by, err) &&
+           submit_record(s, RECORD_RECIPIENT, o->recipient, by, err) &&
+           submit_record(s, RECORD_CONTENT, S(""), by, err) &&
+           submit_textf(s, by, err, "Received: by %s (%s)", p->myhostname, p->mail_name) &&
+           submit_textf(s, by, err, "\tid %s; %s", s->queue_id, date) && submit_textf(s, by, err, "Date: %s", date);
+}
+
+bool submit_notice(struct submission *s, const struct notice_options *o, deadline by, struct err *err)
+{
+    if (!submit_begin(s, o->cleanup_flags | (o->smtputf8 ? CLEANUP_SMTPUTF8 : 0), by, err))
+        return false;
+    if (notice_records(s, o, by, err))
+        return true;
+    submit_cancel(s);
+    return false;
+}
+
+bool submit_textf(struct submission *s, deadline by, struct err *err, const char *format, ...)
+{
+    va_list args;
+    bool good;
+
+    va_start(args, format);
+    good = record_v(s, by, err, RECORD_TEXT, format, args);
+    va_end(args);
+    return good;
+}
+
+bool submit_notice_end(struct submission *s, deadline by, int64_t *status, struct err *err)
+{
+    AUTO_ARENA struct arena arena = ARENA_INIT(65536);
+    slice reason;
+
+    if (!submit_record(s, RECORD_EXTRACTED, S(""), by, err) || !submit_record(s, RECORD_END, S(""), by, err)) {
+        submit_cancel(s);
+        return false;
+    }
+    return submit_finish(s, &arena, by, status, &reason, err);
+}
