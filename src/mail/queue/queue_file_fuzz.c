@@ -17,7 +17,7 @@ static bool add(void *context, const struct recipient *r, bool done)
 {
     struct sum *sum = context;
 
-    BUG_IF(r->offset <= 0);
+    BUG_IF(r->offset < 0);
     sum->count++;
     sum->hash = sum->hash * 31 + (uint64_t)r->offset + r->address.n + done;
     return sum->count < 10000;

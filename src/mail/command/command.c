@@ -1,0 +1,106 @@
+#include "mail/command/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/bug.h"
+#include "core/base/cut.h"
+#include "core/log/log.h"
+#include "mail/events/events.h"
+
+/* One command per process. */
+static struct {
+    const char *name;
+    struct log *log;
+    bool quiet;
+} process;
+
+static void open_missing_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
+static void on_bug(const char *text)
+{
+    log_line(process.log, LOG_LEVEL_PANIC, slice_text(text));
+}
+
+void command_begin(const char *name, int fatal_status, unsigned flags)
+{
+    const char *given = getenv("MAIL_LOGTAG");
+    AUTO_BUF struct buf tag = BUF_INIT(200);
+    struct log_config config = {.sink = LOG_SINK_SYSLOG, .also_stderr = true, .stderr_name = name};
+
+    open_missing_descriptors();
+    process.name = name;
+    process.quiet = (flags & COMMAND_QUIET_LOG) != 0;
+    (void)buf_addf(&tag, "%s/%s", given != NULL && given[0] != '\0' ? given : "postfix", name);
+    config.tag = buf_text(&tag);
+    if (process.quiet)
+        config.sink = LOG_SINK_NONE;
+    process.log = log_open(&config);
+    events_open(process.log);
+    events_set_fatal(fatal_status, false);
+    bug_set_hook(on_bug);
+}
+
+static void move_log(const struct params *p)
+{
+    AUTO_BUF struct buf tag = BUF_INIT(500), host = BUF_INIT(500), path = BUF_INIT(5000);
+    struct log_config config = {.sink = LOG_SINK_SYSLOG, .also_stderr = true, .stderr_name = process.name};
+    slice label;
+
+    if (process.quiet)
+        return;
+    (void)buf_addf(&tag, "%s/%s", p->syslog_name, process.name);
+    label = slice_text(p->myhostname);
+    (void)buf_add(&host, slice_head(label, slice_find(label, '.')));
+    (void)buf_addf(&path, "%s/public/%s", p->queue_directory, p->postlog_service_name);
+    config.tag = buf_text(&tag);
+    config.host = buf_text(&host);
+    config.postlog_path = buf_text(&path);
+    if (p->maillog_file[0] != '\0')
+        config.sink = LOG_SINK_POSTLOG;
+    log_reopen(process.log, &config);
+}
+
+static bool has_more_rights_than_its_user(void)
+{
+    return geteuid() != getuid() || getegid() != getgid();
+}
+
+struct params *command_configure(const char *directory)
+{
+    AUTO_BUF struct buf chosen = BUF_INIT(4096);
+    struct params *p;
+    struct err err;
+
+    if (!params_config_directory(directory, has_more_rights_than_its_user(), &chosen, &err)) {
+        const char *wanted = directory != NULL ? directory : getenv("MAIL_CONFIG");
+
+        event_error("%s", err.text);
+        event_fatal("specify \"alternate_config_directories = %s\" or \"multi_instance_directories = %s\" in the "
+                    "default main.cf file",
+                    wanted, wanted);
+    }
+    if (directory != NULL && setenv("MAIL_CONFIG", buf_text(&chosen), 1) != 0)
+        event_fatal("out of memory");
+    p = params_load(buf_text(&chosen), NULL, 0, &err);
+    if (p == NULL)
+        event_fatal("%s", err.text);
+    move_log(p);
+    return p;
+}
+
+void command_enter_queue(const struct params *p)
+{
+    if (chdir(p->queue_directory) != 0)
+        event_fatal("chdir %s: %s", p->queue_directory, strerror(errno));
+}
