@@ -10,6 +10,7 @@
 #include "mail/agent/spawner.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
+#include "mail/syntax/address.h"
 #include "mail/table/table.h"
 
 static struct params *params;
@@ -78,6 +79,37 @@ static void fill_path(struct mailbox_job *job, slice value, struct outcome *o, s
     job->kind = job->path[n - 1] == '/' ? MAILBOX_MAILDIR : MAILBOX_FILE;
 }
 
+/* virtual_mailbox_default with the local part in it.  False: the local part cannot name a file. */
+static bool default_mailbox(slice address, struct buf *value)
+{
+    slice pattern = slice_text(params->virtual_mailbox_default), local, domain;
+
+    address_split(address, &local, &domain);
+    if (local.n == 0 || local.n > 200 || local.p[0] == '.' || slice_find(local, '/') != SLICE_NONE)
+        return false;
+    for (size_t i = 0; i < local.n; i++)
+        if ((unsigned char)local.p[i] < ' ' || local.p[i] == 127)
+            return false;
+    for (size_t i = 0; i < pattern.n; i++) {
+        bool insert = pattern.p[i] == '%' && i + 1 < pattern.n && pattern.p[i + 1] == 'u';
+
+        for (size_t k = 0; insert && k < local.n; k++)
+            (void)buf_add_char(value, ascii_lower(local.p[k]));
+        if (insert)
+            i++;
+        else
+            (void)buf_add_char(value, pattern.p[i]);
+    }
+    return value->n > 0 && !value->overflow;
+}
+
+static enum table_got find_mailbox(slice address, deadline by, struct buf *value, struct err *err)
+{
+    if (tables_empty(mailboxes))
+        return default_mailbox(address, value) ? TABLE_FOUND : TABLE_NOT_FOUND;
+    return find(mailboxes, address, by, value, err);
+}
+
 /* False: *O is the outcome already. */
 static bool prepare(struct agent_request *r, size_t i, struct mailbox_job *job, struct outcome *o)
 {
@@ -87,7 +119,7 @@ static bool prepare(struct agent_request *r, size_t i, struct mailbox_job *job, 
     uint32_t uid, gid;
     bool good;
 
-    switch (find(mailboxes, to->address, r->by, &value, &err)) {
+    switch (find_mailbox(to->address, r->by, &value, &err)) {
     case TABLE_FAILED:
         event_warning("virtual_mailbox_maps: %s", err.text);
         *o = outcome_text(r, OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("temporary lookup failure"));

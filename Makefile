@@ -1,0 +1,56 @@
+# The everyday words. Everything else: HACKING.md.
+BUILD ?= build
+PRESET ?= release
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+
+.PHONY: all deps build-deps build run stop test unit fresh-check bench install clean help
+
+all: build
+
+help:
+	@echo 'make deps         install everything that building and testing needs (Debian packages, as root)'
+	@echo 'make build        programs in $(BUILD)/root/sbin, daemons in $(BUILD)/root/libexec'
+	@echo 'make run          build, make two private instances, send mail through them, leave them running'
+	@echo 'make stop         end what make run left running'
+	@echo 'make test         everything: unit tests, corpora, scenarios, compatibility (exit 77: some needed root)'
+	@echo 'make fresh-check  run, stop and test in a bare Debian chroot'
+	@echo 'make bench        the relay benchmark, beside Postfix'
+	@echo 'make install      Debian layout below DESTDIR'
+
+deps:
+	tools/deps
+
+# Nothing to do, and silent, when all is there.
+build-deps:
+	@tools/deps build
+
+build: build-deps
+	@cmake --preset $(PRESET) -B $(BUILD) >$(BUILD).cmake.log 2>&1 || { cat $(BUILD).cmake.log; rm -f $(BUILD).cmake.log; exit 1; }
+	@rm -f $(BUILD).cmake.log
+	@cmake --build $(BUILD) -j $(JOBS)
+
+run: build
+	tools/run
+
+stop:
+	tools/run stop
+
+test: deps build
+	tools/oracle >/dev/null
+	test/run --build $(BUILD)
+
+unit: build
+	ctest --test-dir $(BUILD) --output-on-failure -L 'unit|fuzz-replay'
+
+fresh-check:
+	tools/fresh-check
+
+bench: deps build
+	bench/relay
+
+install: build
+	tools/install --build $(BUILD) --destdir '$(DESTDIR)'
+
+clean:
+	rm -rf $(BUILD)

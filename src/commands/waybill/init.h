@@ -1,0 +1,33 @@
+/* commands/waybill/init.h - `waybill init DIR`: a private instance of the mail system in one folder.
+ *
+ * DIR/etc main.cf, master.cf, aliases · DIR/spool the queue · DIR/data · DIR/log/mail.log · DIR/mail mailboxes. */
+#ifndef COMMANDS_WAYBILL_INIT_H
+#define COMMANDS_WAYBILL_INIT_H
+
+#include <sys/types.h>
+
+#include "core/base/err.h"
+
+struct instance {
+    const char *directory;   /* absolute */
+    int smtp_port;
+    const char *domain;      /* hosted here as a virtual mailbox domain */
+    const char *relayhost;   /* "" : none */
+    char hostname[300];
+    char sbin[512], libexec[512]; /* where our programs are */
+    bool rootless;
+    char owner[64], drop_group[64]; /* mail_owner, setgid_group */
+    uid_t uid;
+    gid_t gid, drop_gid;
+};
+
+/* Parses the arguments after "init" and does it; returns the exit status. */
+int init_main(int argc, char **argv);
+
+/* ---- owners.c ---- */
+/* Finds mail_owner and setgid_group; as root creates what is missing, and says so. */
+MUST_CHECK bool owners_find(struct instance *in, struct err *err);
+/* Every folder above DIRECTORY must let mail_owner through. */
+MUST_CHECK bool owners_can_reach(const struct instance *in, struct err *err);
+
+#endif
