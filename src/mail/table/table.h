@@ -84,9 +84,9 @@ enum table_line table_line_parse(slice line, slice *key, slice *value);
 bool table_fold(slice s, struct buf *out);
 
 /* ---- writing (postmap, postalias, proxymap): hash, btree, lmdb ----
- * A writer holds the table's exclusive lock until it is closed (TABLE_WRITE_SHARED: during each call).  A new or truncated
- * table is built beside the old one and takes its name at close, so readers see the old or the new one, never a part;
- * where the directory cannot be written, the file is rewritten in place.  Everything blocks. */
+ * A truncated table is built beside the old one and takes its name (under its lock) at close, so readers see the old or the
+ * new one, never a part, and wait for neither.  Otherwise, and where the directory cannot be written, the file is changed in
+ * place, under its exclusive lock until it is closed (TABLE_WRITE_SHARED: during each call).  Everything blocks. */
 enum table_write_flags {
     TABLE_WRITE_TRUNCATE = 1,
     TABLE_WRITE_KEY_NUL = 2,    /* put the terminating NUL into keys and values, as Postfix does here */

@@ -13,7 +13,7 @@ struct table_writer {
     const struct writer_type *type;
     void *self;
     unsigned flags;
-    int guard;      /* holds the old file's lock while its successor is built */
+    int guard;      /* the old file: gives its looks, and its lock for the moment of renaming */
     bool beside;    /* built under TEMP, takes PATH's place at close */
     char path[TABLE_PATH], temp[TABLE_PATH + 32];
     char *name;
@@ -43,10 +43,11 @@ static void writer_free(struct table_writer *w)
     free(w);
 }
 
-/* Locks the file that is there now, if there is one. */
+/* Takes the lock of the file that has the name now, if there is one: other writers, in place, are then done. */
 static bool lock_old(struct table_writer *w, struct err *err)
 {
     for (;;) {
+        fd_auto_close(&w->guard);
         w->guard = open(w->path, O_RDWR | O_CLOEXEC);
         if (w->guard < 0)
             return errno == ENOENT || errno == EACCES || err_sys(err, "open database %s", w->path);
@@ -54,7 +55,6 @@ static bool lock_old(struct table_writer *w, struct err *err)
             return false;
         if (!file_replaced(w->guard))
             return true;
-        fd_auto_close(&w->guard); /* another writer was faster: the name is another file now */
     }
 }
 
@@ -72,8 +72,7 @@ static void copy_looks(int from, int to, unsigned mode)
 
 static bool open_new(struct table_writer *w, unsigned mode, struct err *err)
 {
-    if (!lock_old(w, err))
-        return false;
+    w->guard = open(w->path, O_RDONLY | O_CLOEXEC);
     snprintf(w->temp, sizeof w->temp, "%s.new.%ld", w->path, (long)getpid());
     (void)unlink(w->temp);
     w->self = w->type->open(w->temp, true, mode, err);
@@ -229,6 +228,8 @@ bool table_writer_close(struct table_writer *w, struct err *err)
 {
     bool ok = w->type->close(w->self, true, err);
 
+    if (ok && w->beside)
+        ok = lock_old(w, err);
     if (ok && w->beside && (fault("table.rename") || rename(w->temp, w->path) != 0))
         ok = err_sys(err, "rename %s to %s", w->temp, w->path);
     if (!ok && w->beside)
