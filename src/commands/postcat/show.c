@@ -257,10 +257,7 @@ static bool may_come_first(int type)
 
 static void show_records(struct show *s, int64_t start)
 {
-    /* As many as pointers could make in a file of ordinary size; the reader counts jumps only when it follows itself.
-     */
-    long left = 10000000;
-    bool first = start == 0;
+    * / bool first = start == 0;
 
     while (!s->stopped) {
         /* The place where reading went on, before any pointers that were followed silently. */
