@@ -19,7 +19,6 @@
 #include "core/log/log.h"
 #include "mail/events/events.h"
 
-struct master master;
 
 enum { START_WAIT_SECONDS = 100 };
 

@@ -8,6 +8,8 @@
 #include "mail/service/trigger.h"
 #include "support/master/master.h"
 
+struct master master;
+
 static void on_connection(int fd, void *arg)
 {
     (void)fd;
