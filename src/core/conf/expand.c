@@ -287,13 +287,12 @@ static bool expand_macro(struct expansion *x, slice body, struct buf *out)
     return !m.has_else || expand(x, m.else_text, out);
 }
 
-/* *REST begins behind a dollar. */
-static bool expand_dollar(struct expansion *x, slice whole, slice *rest, struct buf *out)
+/* *REST begins behind a dollar.  *BODY is what stands in braces, or the bare name. */
+static bool cut_reference(struct expansion *x, slice whole, slice *rest, slice *out, bool *braced)
 {
     slice body;
 
-    if (cut_char(rest, '$'))
-        return buf_add_char(out, '$') || fail(x, "result too long", whole);
+    *braced = false;
     if (rest->n > 0 && (rest->p[0] == '{' || rest->p[0] == '(')) {
         bool brace = rest->p[0] == '{';
 
@@ -301,11 +300,24 @@ static bool expand_dollar(struct expansion *x, slice whole, slice *rest, struct 
             return fail(x, "truncated macro reference", whole);
         if (slice_trim(body).n == 0)
             return fail(x, "empty macro name", whole);
-        return expand_macro(x, body, out);
-    }
-    if (!cut_while(rest, is_name_char, &body))
+        *braced = true;
+    } else if (!cut_while(rest, is_name_char, &body)) {
         return fail(x, "empty macro name", whole);
-    return expand_name(x, body, out);
+    }
+    *out = body;
+    return true;
+}
+
+static bool expand_dollar(struct expansion *x, slice whole, slice *rest, struct buf *out)
+{
+    slice body;
+    bool braced;
+
+    if (cut_char(rest, '$'))
+        return buf_add_char(out, '$') || fail(x, "result too long", whole);
+    if (!cut_reference(x, whole, rest, &body, &braced))
+        return false;
+    return braced ? expand_macro(x, body, out) : expand_name(x, body, out);
 }
 
 static bool expand(struct expansion *x, slice text, struct buf *out)
@@ -335,4 +347,34 @@ bool conf_expand(const struct conf *c, conf_default_fn *fallback, void *context,
     struct expansion x = {.conf = c, .fallback = fallback, .context = context, .name = name, .err = err};
 
     return expand(&x, text, out);
+}
+
+static bool scan(struct expansion *x, slice text, conf_name_fn *seen)
+{
+    slice rest = text, body;
+    bool braced, ok = true;
+
+    if (++x->depth > NESTING_MAX)
+        return fail(x, "unreasonable macro call nesting", text);
+    for (size_t dollar; ok && (dollar = slice_find(rest, '$')) != SLICE_NONE;) {
+        struct macro m = {0};
+
+        rest = slice_skip(rest, dollar + 1);
+        if (cut_char(&rest, '$'))
+            continue;
+        if (!cut_reference(x, text, &rest, &body, &braced) || (braced && !parse_macro(x, body, &m)))
+            return false;
+        if (!m.is_test)
+            seen(x->context, braced ? m.name : body);
+        ok = scan(x, m.left, seen) && scan(x, m.right, seen) && scan(x, m.then_text, seen) && scan(x, m.else_text, seen);
+    }
+    x->depth--;
+    return ok;
+}
+
+bool conf_scan_names(const char *name, slice text, conf_name_fn *seen, void *context, struct err *err)
+{
+    struct expansion x = {.context = context, .name = name, .err = err};
+
+    return scan(&x, text, seen);
 }

@@ -42,6 +42,11 @@ typedef const char *conf_default_fn(void *context, slice name);
 MUST_CHECK bool conf_expand(const struct conf *c, conf_default_fn *fallback, void *context, const char *name, slice text,
                             struct buf *out, struct err *err);
 
+/* Calls SEEN for every name that TEXT refers to, in all branches, without looking anything up.  ERR_SYNTAX as by
+ * conf_expand(). */
+typedef void conf_name_fn(void *context, slice name);
+MUST_CHECK bool conf_scan_names(const char *name, slice text, conf_name_fn *seen, void *context, struct err *err);
+
 /* One logical line of a main.cf-like file at a time (also master.cf and text tables).  *REST shrinks; *LINE_NUMBER counts
  * lines consumed; *FIRST_LINE is where the logical line began.  The text, continuation line ends replaced by nothing but
  * kept blanks, goes to OUT (cleared first).  False: no more lines. */

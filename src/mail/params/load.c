@@ -130,8 +130,8 @@ static bool check_level(struct params *p, struct err *err)
            err_set(err, ERR_CONFIG, "malformed compatibility level syntax: \"%s\"", p->compatibility_level);
 }
 
-struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
-                           struct err *err)
+struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,
+                           size_t count, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX_BYTES);
     struct params *p = xcalloc(1, sizeof *p);
@@ -141,13 +141,21 @@ struct params *params_load(const char *config_directory, const struct params_ove
     map_init(p->texts);
     buf_addf(&path, "%s/main.cf", config_directory);
     params_keep(p, S("=config_directory"), slice_text(config_directory));
-    if (!conf_read(&p->conf, buf_text(&path), err)) {
+    if (read_main_cf && !conf_read(&p->conf, buf_text(&path), err)) {
         params_free(p);
         return NULL;
     }
     for (size_t i = 0; i < count; i++)
         conf_set(&p->conf, overrides[i].name, overrides[i].value);
-    if (!set_all(p, err) || !check_level(p, err)) {
+    return p;
+}
+
+struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
+                           struct err *err)
+{
+    struct params *p = params_read(config_directory, true, overrides, count, err);
+
+    if (p != NULL && (!set_all(p, err) || !check_level(p, err))) {
         params_free(p);
         return NULL;
     }

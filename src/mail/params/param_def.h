@@ -34,8 +34,6 @@ const char *param_computed(struct params *p, slice name);
 
 /* Keeps TEXT for P's lifetime under NAME and returns the copy. */
 const char *params_keep(struct params *p, slice name, slice text);
-/* The unexpanded default of NAME, also for per-transport names; NULL: unknown. */
-const char *params_default(struct params *p, slice name);
 /* The expanded value by name. */
 MUST_CHECK bool params_text(struct params *p, slice name, const char **out, struct err *err);
 

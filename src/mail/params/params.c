@@ -34,36 +34,41 @@ const char *params_keep(struct params *p, slice name, slice text)
 }
 
 /* What every transport of master.cf has, by the end of the name. */
+static const struct {
+    slice suffix;
+    const char *text;
+} transport_defaults[] = {
+    {S_INIT("_delivery_slot_cost"), "$default_delivery_slot_cost"},
+    {S_INIT("_delivery_slot_discount"), "$default_delivery_slot_discount"},
+    {S_INIT("_delivery_slot_loan"), "$default_delivery_slot_loan"},
+    {S_INIT("_destination_concurrency_failed_cohort_limit"), "$default_destination_concurrency_failed_cohort_limit"},
+    {S_INIT("_destination_concurrency_limit"), "$default_destination_concurrency_limit"},
+    {S_INIT("_destination_concurrency_negative_feedback"), "$default_destination_concurrency_negative_feedback"},
+    {S_INIT("_destination_concurrency_positive_feedback"), "$default_destination_concurrency_positive_feedback"},
+    {S_INIT("_destination_rate_delay"), "$default_destination_rate_delay"},
+    {S_INIT("_destination_recipient_limit"), "$default_destination_recipient_limit"},
+    {S_INIT("_extra_recipient_limit"), "$default_extra_recipient_limit"},
+    {S_INIT("_initial_destination_concurrency"), "$initial_destination_concurrency"},
+    {S_INIT("_minimum_delivery_slots"), "$default_minimum_delivery_slots"},
+    {S_INIT("_recipient_refill_delay"), "$default_recipient_refill_delay"},
+    {S_INIT("_recipient_refill_limit"), "$default_recipient_refill_limit"},
+    {S_INIT("_recipient_limit"), "$default_recipient_limit"},
+    {S_INIT("_transport_rate_delay"), "$default_transport_rate_delay"},
+    {S_INIT("_time_limit"), "$command_time_limit"},
+};
+
+const char *param_transport_suffix(size_t index)
+{
+    return index < COUNT_OF(transport_defaults) ? transport_defaults[index].suffix.p : NULL;
+}
+
 static const char *transport_default(slice name)
 {
-    static const struct {
-        slice suffix;
-        const char *text;
-    } defaults[] = {
-        {S_INIT("_delivery_slot_cost"), "$default_delivery_slot_cost"},
-        {S_INIT("_delivery_slot_discount"), "$default_delivery_slot_discount"},
-        {S_INIT("_delivery_slot_loan"), "$default_delivery_slot_loan"},
-        {S_INIT("_destination_concurrency_failed_cohort_limit"), "$default_destination_concurrency_failed_cohort_limit"},
-        {S_INIT("_destination_concurrency_limit"), "$default_destination_concurrency_limit"},
-        {S_INIT("_destination_concurrency_negative_feedback"), "$default_destination_concurrency_negative_feedback"},
-        {S_INIT("_destination_concurrency_positive_feedback"), "$default_destination_concurrency_positive_feedback"},
-        {S_INIT("_destination_rate_delay"), "$default_destination_rate_delay"},
-        {S_INIT("_destination_recipient_limit"), "$default_destination_recipient_limit"},
-        {S_INIT("_extra_recipient_limit"), "$default_extra_recipient_limit"},
-        {S_INIT("_initial_destination_concurrency"), "$initial_destination_concurrency"},
-        {S_INIT("_minimum_delivery_slots"), "$default_minimum_delivery_slots"},
-        {S_INIT("_recipient_refill_delay"), "$default_recipient_refill_delay"},
-        {S_INIT("_recipient_refill_limit"), "$default_recipient_refill_limit"},
-        {S_INIT("_recipient_limit"), "$default_recipient_limit"},
-        {S_INIT("_transport_rate_delay"), "$default_transport_rate_delay"},
-        {S_INIT("_time_limit"), "$command_time_limit"},
-    };
-
     if (slice_starts(name, S("default_")))
         return NULL;
-    for (size_t i = 0; i < COUNT_OF(defaults); i++)
-        if (name.n > defaults[i].suffix.n && slice_ends(name, defaults[i].suffix))
-            return defaults[i].text;
+    for (size_t i = 0; i < COUNT_OF(transport_defaults); i++)
+        if (name.n > transport_defaults[i].suffix.n && slice_ends(name, transport_defaults[i].suffix))
+            return transport_defaults[i].text;
     return NULL;
 }
 
@@ -88,7 +93,7 @@ static bool expand(struct params *p, const char *name, const char *text, struct 
     return conf_expand(&p->conf, fallback, p, name, slice_text(text), out, err) || err_note(err, "dictionary mail_dict");
 }
 
-static bool is_raw(slice name)
+bool param_is_raw(slice name)
 {
     size_t index = param_find(name);
 
@@ -107,7 +112,7 @@ bool params_text(struct params *p, slice name, const char **out, struct err *err
     text = conf_raw(&p->conf, name);
     if (text == NULL)
         text = params_default(p, name);
-    if (text != NULL && strchr(text, '$') != NULL && !is_raw(name)) {
+    if (text != NULL && strchr(text, '$') != NULL && !param_is_raw(name)) {
         AUTO_BUF struct buf key = BUF_INIT(VALUE_MAX_BYTES);
 
         buf_add(&key, name);

@@ -70,4 +70,15 @@ struct param_row {
 extern const struct param_row param_rows[];
 extern const size_t param_row_count;
 
+/* Like params_load(), but nothing is checked and no field is set: for params_get(), params_expand(), params_default().
+ * With READ_MAIN_CF false there are only the defaults and OVERRIDES. */
+struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,
+                           size_t count, struct err *err);
+/* The unexpanded default of NAME, also for per-transport names; NULL: unknown.  Lives as long as P. */
+const char *params_default(struct params *p, slice name);
+/* True when $name in the value of NAME is not for the configuration but for whoever uses the value (mailbox_command). */
+bool param_is_raw(slice name);
+/* "_destination_concurrency_limit" and what else every transport of master.cf has; NULL past the last. */
+const char *param_transport_suffix(size_t index);
+
 #endif
