@@ -35,7 +35,8 @@ static unsigned configured_limit(const struct worker *w, bool *is_promise)
     int limit;
 
     *is_promise = false;
-    if (w->options.unlimited || w->run.standalone || (w->service->flags & SERVICE_MULTI) != 0)
+    if (w->options.unlimited || w->run.standalone || (w->service->flags & SERVICE_MULTI) != 0 ||
+        w->service->datagram != NULL)
         return most;
     if (w->options.one)
         return w->service->instances == SERVICE_ONE ? most : 1;
