@@ -1,0 +1,92 @@
+"""A next hop that follows a script: what it says at each command, and when it goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.system import System
+
+CLOSE, HANG = "!close", "!hang"
+EHLO = "250-peer.invalid\n250-PIPELINING\n250-SIZE 10240000\n250-ENHANCEDSTATUSCODES\n250 8BITMIME"
+USUAL = {
+    "GREETING": "220 peer.invalid ESMTP", "EHLO": EHLO, "HELO": "250 peer.invalid", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
+    "DATA": "354 go on", "DOT": "250 2.0.0 Ok: kept", "QUIT": "221 2.0.0 Bye!close", "RSET": "250 2.0.0 Ok",
+}
+
+
+@dataclass(frozen=True)
+class Script:
+    """SAYS maps a step to its reply, or to replies for the first, second ... time (the last one stays).  A reply's lines
+    are parted by newlines; "!close" at its end closes the connection, "!hang" says nothing more."""
+
+    says: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    listens: bool = True
+    delays: Mapping[str, float] = field(default_factory=dict)
+
+
+class Peer:
+    """One address.  sessions: per connection, what the client sent, line by line; content too."""
+
+    def __init__(self, system: System, address: str, port: int, script: Script) -> None:
+        self.script, self.sessions = script, list[list[str]]()
+        self._times: dict[str, int] = {}
+        self._closed = False
+        with system.network():
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self._listener = socket.create_server((address, port), family=family, backlog=50)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            said: list[str] = []
+            self.sessions.append(said)
+            threading.Thread(target=self._serve, args=(connection, said), daemon=True).start()
+
+    def _reply(self, connection: socket.socket, step: str) -> str:
+        """"": go on; else how it ended."""
+        reply = self.script.says.get(step, USUAL.get(step, "502 5.5.2 what?"))
+        if not isinstance(reply, str):
+            nth = self._times.get(step, 0)
+            self._times[step] = nth + 1
+            reply = reply[min(nth, len(reply) - 1)]
+        time.sleep(self.script.delays.get(step, 0))
+        text, mark, how = reply.partition("!")
+        if text:
+            connection.sendall(text.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n")
+        if mark and how == "hang":
+            time.sleep(30)
+        return mark + how
+
+    def _serve(self, connection: socket.socket, said: list[str]) -> None:
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
+            if self._reply(connection, "GREETING"):
+                return
+            in_data = False
+            for raw in lines:
+                line = raw.decode("utf-8", "surrogateescape").removesuffix("\r\n")
+                said.append(line)
+                if in_data:
+                    if line != ".":
+                        continue
+                    in_data, step = False, "DOT"
+                else:
+                    step = line.split(":")[0].split(" ")[0].upper()
+                if self._reply(connection, step):
+                    return
+                reply = self.script.says.get(step, USUAL.get(step, ""))
+                in_data = step == "DATA" and isinstance(reply, str) and reply.startswith("3")

@@ -1,0 +1,114 @@
+"""Sends the message of every case through a system and notes what its SMTP client logged and said."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.dns import name_server
+from harness.system import System
+
+from .peer import Peer, Script
+
+
+@dataclass(frozen=True)
+class Case:
+    """A message to RECIPIENTS at a domain of its own.
+
+    DNS are zone lines in which @ is that domain and $1, $2 ... addresses of its own; PEERS says what listens there.
+    NEXTHOP, when given, is where the mail goes instead of "@"."""
+
+    name: str
+    dns: Sequence[str] = ("@ MX 10 a.@", "a.@ A $1")
+    peers: Mapping[int, Script] = field(default_factory=lambda: {1: Script()})
+    nexthop: str = ""
+    port: int = 25
+    recipients: Sequence[str] = ("bob",)
+    sender: str = "alice@mx.test.invalid"
+    text: str = "Subject: test\n\nbody\n"
+    options: Sequence[str] = ()
+    free: str = ""
+    """An expression for what may differ, and why it may."""
+
+
+@dataclass
+class Seen:
+    log: list[str]
+    said: dict[int, list[list[str]]]
+
+
+MAIN = (
+    "inet_interfaces = 127.0.0.1", "inet_protocols = all", "smtp_helo_timeout = 2", "smtp_mail_timeout = 2", "smtp_rcpt_timeout = 2",
+    "smtp_data_init_timeout = 2", "smtp_data_xfer_timeout = 2", "smtp_data_done_timeout = 2", "smtp_connect_timeout = 3",
+    "smtp_host_lookup = dns", "message_size_limit = 20000000", "mail_name = Postfix", "disable_dns_lookups = no",
+)
+
+
+def domain(number: int) -> str:
+    return f"c{number}.test"
+
+
+def address(number: int, which: int) -> str:
+    """The sixth is an IPv6 address."""
+    return f"127.1.{number}.{which}" if which < 6 else f"fd00::{number}:1"
+
+
+def fill(text: str, number: int) -> str:
+    text = re.sub(r"\$(\d)", lambda found: address(number, int(found[1])), text)
+    return text.replace("@", domain(number))
+
+
+def zone(cases: Sequence[Case]) -> list[str]:
+    lines = []
+    for number, case in enumerate(cases, 1):
+        for line in case.dns:
+            name, kind, data = fill(line, number).split(" ", 2)
+            if kind in ("MX", "CNAME"):
+                data = data if data.endswith(".") else data + "."
+            lines.append(f"{name}. 60 {kind} {data}")
+    return lines
+
+
+def common(text: str) -> str:
+    """Without what is another in each run."""
+    text = re.sub(r"\b[0-9A-F]{9,12}\b", "ID", text)
+    text = re.sub(r"delay=[\d.]+, delays=[\d./]+", lambda found: "delay=N, delays=" + "/".join("N" for _ in found[0].split("/")), text)
+    text = re.sub(r"<\d{14}\.ID@", "<TIME.ID@", text)
+    return re.sub(r"\w{3},? +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \(\w+\)", "DATE", text)
+
+
+def run(system: System, cases: Sequence[Case]) -> list[Seen]:
+    nexthops = " ".join(f"{{{domain(n)} = smtp:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
+    system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}"])
+    system.resolver("127.0.0.1")  # type: ignore[attr-defined]
+    for number in range(1, len(cases) + 1):
+        system.run(["ip", "-6", "addr", "add", f"fd00::{number}:1/128", "dev", "lo"])
+    with name_server(system, zone(cases)):
+        system.start()
+        peers = {(n, which): Peer(system, address(n, which), case.port, script)
+                 for n, case in enumerate(cases, 1) for which, script in case.peers.items() if script.listens}
+        try:
+            for number, case in enumerate(cases, 1):
+                system.run(["sendmail", "-i", *case.options, "-f", case.sender, *(f"{who}@{domain(number)}" for who in case.recipients)],
+                           input=case.text.encode("utf-8", "surrogateescape"))
+            seen = [collect(system, number, case) for number, case in enumerate(cases, 1)]
+            for (number, which), peer in peers.items():
+                seen[number - 1].said[which] = [[common(line) for line in session] for session in peer.sessions]
+            return seen
+        finally:
+            for peer in peers.values():
+                peer.close()
+
+
+def collect(system: System, number: int, case: Case) -> Seen:
+    mine = re.compile(rf"{re.escape(domain(number))}\b|\b127\.1\.{number}\.\d|fd00::{number}:1")
+    until = time.monotonic() + 25
+    while True:
+        lines = [line for line in system.log.lines() if line.program == "smtp"]
+        ids = {line.text.split(":")[0] for line in lines if re.match(r"[0-9A-F]{9,12}: ", line.text) and mine.search(line.text)}
+        own = [line for line in lines if mine.search(line.text) or line.text.split(":")[0] in ids]
+        if sum(" status=" in line.text for line in own) >= len(case.recipients) or time.monotonic() > until:
+            return Seen([common(line.text) for line in own], {})
+        time.sleep(0.05)
