@@ -257,7 +257,7 @@ static bool may_come_first(int type)
 
 static void show_records(struct show *s, int64_t start)
 {
-    * / bool first = start == 0;
+    bool first = start == 0;
 
     while (!s->stopped) {
         /* The place where reading went on, before any pointers that were followed silently. */
