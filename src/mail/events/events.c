@@ -8,8 +8,11 @@ enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192 };
 
 static void add_printable(struct buf *line, slice text)
 {
-    for (size_t i = 0; i < text.n; i++)
-        (void)buf_add_char(line, ascii_is_print(text.p[i]) ? text.p[i] : '?');
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        (void)buf_add_char(line, c < ' ' || c == 127 ? '?' : (char)c);
+    }
 }
 
 void event_print_address(slice internal, struct buf *out)

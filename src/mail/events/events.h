@@ -13,6 +13,8 @@
 
 void events_open(struct log *log);
 struct log *events_log(void);
+/* FN is called after each line: for the one who sees to it that lines kept in memory get out (log_flush()). */
+void events_after_line(void (*fn)(void));
 
 /* ---- free text, for what has no event of its own ---- */
 void event_info(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -70,7 +72,8 @@ void event_removed(slice id);
 void event_expired(const struct event_expired *e);
 void event_notice(const struct event_notice *e);
 
-/* Address text for a log line: external form, '?' for non-printables, "" stays empty (the caller writes the <>). */
+/* Address text for a log line: external form, '?' for control characters, "" stays empty (the caller writes the <>).  What of
+ * the rest is printable is the log's business. */
 void event_print_address(slice internal, struct buf *out);
 
 #endif

@@ -156,7 +156,7 @@ static void texts(void **state)
          "3F: to=<alice@example.com>, relay=none, conn_use=2, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred (two "
          "lines ?)"},
         {"probe, not ASCII", say_deliverable,
-         "3F: to=<??@example.com>, relay=local, delay=0, delays=0/0/0/0, dsn=2.0.0, status=deliverable (delivers to "
+         "3F: to=<\xc3\xa9@example.com>, relay=local, delay=0, delays=0/0/0/0, dsn=2.0.0, status=deliverable (delivers to "
          "mailbox)"},
         {"removed", say_removed, "3F: removed"},
         {"expired", say_expired, "3F: from=<a@b>, status=expired, returned to sender"},

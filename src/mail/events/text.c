@@ -9,6 +9,7 @@ enum { TEXT_BYTES = 3072 };
 /* Belongs to the process: one log, one way to end. */
 static struct {
     struct log *log;
+    void (*after_line)(void);
     int fatal_status;
     bool fatal_at_once;
 } process = {.fatal_status = 1};
@@ -21,6 +22,11 @@ void events_open(struct log *log)
 struct log *events_log(void)
 {
     return process.log;
+}
+
+void events_after_line(void (*fn)(void))
+{
+    process.after_line = fn;
 }
 
 void events_set_fatal(int exit_status, bool pause)
@@ -54,6 +60,8 @@ void process_line(enum log_level level, slice text)
         log_line(process.log, level, text);
     else
         (void)fprintf(stderr, "%s: %s%.*s\n", program_invocation_short_name, severity(level), S_ARG(text));
+    if (process.after_line != NULL)
+        process.after_line();
     errno = code;
 }
 
@@ -107,5 +115,6 @@ void event_fatal(const char *format, ...)
     va_end(arguments);
     if (!process.fatal_at_once)
         (void)sleep(1);
+    log_close(process.log);
     exit(process.fatal_status);
 }

@@ -35,6 +35,7 @@ static struct log *open_log(const struct worker *w, struct log *old, const char 
         .sink = postlog != NULL ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
         .also_stderr = w->options.to_stderr || w->options.standalone || isatty(STDIN_FILENO),
         .stderr_name = w->run.program,
+        .ascii_only = w->run.params != NULL && !w->run.params->smtputf8_enable,
     };
 
     (void)buf_addf(&tag, "%s/%s", name, w->run.program);
@@ -255,5 +256,7 @@ int service_main(const struct service *service, int argc, char **argv)
     give_up_privileges(w);
     if (!loop_run(worker_main, w, &err))
         event_fatal("%s", err.text);
+    log_close(events_log());
+    events_open(NULL);
     return 0;
 }

@@ -7,6 +7,7 @@
 /* How long a worker that was used often enough must have been idle. */
 #define USED_UP_IDLE_US SECONDS(1)
 #define TICK_US SECONDS(10)
+#define LOG_RETRY_US MILLIS(20)
 
 static struct worker worker; /* the process is one */
 
@@ -141,6 +142,21 @@ bool listener_wait(struct listener *l)
 
 /* ---- regular work ---- */
 
+/* Log lines that found the receiver's queue full wait in memory. */
+static void flush_lines(void *arg)
+{
+    struct worker *w = arg;
+
+    if (!log_flush(events_log()))
+        timer_set(&w->kept_lines, deadline_in(LOG_RETRY_US), flush_lines, w);
+}
+
+static void after_line(void)
+{
+    if (!heap_has(&worker.kept_lines.node))
+        flush_lines(&worker);
+}
+
 static void tick(void *arg)
 {
     struct worker *w = arg;
@@ -238,6 +254,7 @@ void worker_main(void *arg)
     group_init(&w->clients);
     group_init(&w->background);
     loop_watchdog(w->service->watchdog_us != 0 ? w->service->watchdog_us : w->run.params->network_watchdog_timeout_us);
+    events_after_line(after_line);
     if (w->service->start != NULL && !w->service->start(&w->run, &err))
         event_fatal("%s", err.text);
     w->last_answer_us = clock_monotonic_us();
@@ -247,5 +264,6 @@ void worker_main(void *arg)
         serve(w);
     if (w->service->stop != NULL)
         w->service->stop();
+    events_after_line(NULL);
     loop_stop();
 }
