@@ -101,6 +101,7 @@ bool bounce_entry_print(const struct bounce_entry *e, bool compatible, struct bu
     }
     add_recipient(out, &e->recipient);
     add_outcome(out, &e->outcome);
+    (void)buf_add_char(out, '\n'); /* ends the block: Postfix's readers skip one without it */
     return !out->overflow;
 }
 

@@ -33,10 +33,10 @@ static const struct bounce_entry rich = {
 static const char plain_text[] =
     "\n<a@dead.test>: connect to x: Connection refused\nrecipient=a@dead.test\noffset=231\n"
     "dsn_orig_rcpt=rfc822;a@dead.test\nstatus=4.4.1\naction=delayed\n"
-    "reason=connect to x: Connection refused\n";
+    "reason=connect to x: Connection refused\n\n";
 static const char rich_text[] = "\nrecipient=\"b c\"@dead.test\noriginal_recipient=b\noffset=300\nnotify_flags=12\n"
                                 "status=5.1.1\naction=failed\ndiag_type=smtp\ndiag_text=550 5.1.1 no\nmta_type=dns\n"
-                                "mta_mname=dead.test\nreason=host said?550 no\n";
+                                "mta_mname=dead.test\nreason=host said?550 no\n\n";
 
 static void printed(void **state)
 {
