@@ -1,5 +1,7 @@
 #include "mail/address/rewrite.h"
 
+#include <stdlib.h>
+
 #include "core/base/bug.h"
 #include "mail/syntax/address.h"
 #include "mail/syntax/token.h"
@@ -229,7 +231,7 @@ static bool needs_blank(const struct pieces *p, size_t i)
     if (i == 0)
         return false;
     if (is(p, i, '<'))
-        return !is(p, i - 1, ':') && !is(p, i - 1, '.') && !is(p, i - 1, ',');
+        return !is(p, i - 1, ':') && !is(p, i - 1, ',');
     return p->at[i].kind != PIECE_OPERATOR && p->at[i - 1].kind != PIECE_OPERATOR;
 }
 
@@ -238,11 +240,11 @@ static void print_pieces(const struct pieces *p, size_t from, struct buf *out)
     for (size_t i = from; i < p->count; i++) {
         const struct piece *piece = &p->at[i];
 
-        if (i > from && needs_blank(p, i))
+        if (needs_blank(p, i))
             buf_add_char(out, ' ');
         if (piece->kind == PIECE_OPERATOR) {
             buf_add_char(out, piece->operator);
-            if (piece->operator == ',')
+            if (piece->operator == ',' && i + 1 < p->count)
                 buf_add_char(out, ' ');
         } else if (piece->kind == PIECE_LITERAL) {
             buf_add(out, piece->text);
@@ -316,6 +318,16 @@ bool rewrite_external(const struct rewrite_rules *rules, slice external, struct 
     }
     pieces_done(&p);
     return ok;
+}
+
+void rewrite_route(slice route, struct buf *out)
+{
+    struct pieces p;
+
+    pieces_init(&p);
+    split(route, &p);
+    print_pieces(&p, 0, out);
+    pieces_done(&p);
 }
 
 void rewrite_domain(const struct rewrite_rules *rules, slice domain, struct buf *out)

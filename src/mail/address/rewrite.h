@@ -24,5 +24,7 @@ MUST_CHECK bool rewrite_external(const struct rewrite_rules *rules, slice extern
 /* For the resolver: the domain of an internal address, as text: read as tokens, blanks and quotes gone, one trailing dot
  * stripped and, with RULES (or NULL), ".DOMAIN" appended where it has no dot.  Appends to OUT. */
 void rewrite_domain(const struct rewrite_rules *rules, slice domain, struct buf *out);
+/* Likewise a source route, "@a, @b:". */
+void rewrite_route(slice route, struct buf *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "core/base/map.h"
+#include "core/conf/main_cf.h"
 #include "mail/table/inner.h"
 
 static void memory_free(void *self)
@@ -130,24 +131,11 @@ static bool inline_pair(struct map *m, slice pair, bool braced, bool fold, slice
     return true;
 }
 
-/* The next pair without braces ends at a comma or blank. */
-static bool inline_next(struct map *m, slice *rest, bool fold, slice all, struct err *err)
-{
-    slice pair;
-
-    if (*rest->p != '{') {
-        if (!cut_word(rest, ", \t\r\n", &pair))
-            return true;
-        return inline_pair(m, pair, false, fold, all, err);
-    }
-    if (!cut_braces(rest, &pair))
-        return err_set(err, ERR_CONFIG, "missing '}' in \"%.*s\": \"inline:%.*s\"", S_ARG(*rest), S_ARG(all));
-    return inline_pair(m, pair, true, fold, all, err);
-}
-
 static void *inline_open(slice argument, unsigned flags, struct buf *warnings, struct err *err)
 {
-    slice all = argument, rest;
+    slice all = argument, rest, pair;
+    enum conf_got got;
+    bool braced;
 
     (void)warnings;
     if (!cut_braces(&all, &rest) || slice_trim(all).n > 0 || rest.n == 0) {
@@ -155,16 +143,14 @@ static void *inline_open(slice argument, unsigned flags, struct buf *warnings, s
         return NULL;
     }
     struct map *m = memory_new();
-    for (;;) {
-        while (rest.n > 0 && (ascii_is_space(*rest.p) || *rest.p == ','))
-            rest = slice_skip(rest, 1);
-        if (rest.n == 0)
-            return m;
-        if (!inline_next(m, &rest, (flags & TABLE_FOLD) != 0, argument, err)) {
-            memory_free(m);
-            return NULL;
-        }
+    while ((got = conf_next_item(&rest, ", \t\r\n", &pair, &braced, err)) == CONF_ITEM) {
+        if (!inline_pair(m, pair, braced, (flags & TABLE_FOLD) != 0, argument, err))
+            break;
     }
+    if (got == CONF_END)
+        return m;
+    memory_free(m);
+    return NULL;
 }
 
 const struct table_type table_inline = {
