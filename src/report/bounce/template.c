@@ -4,11 +4,10 @@
 #include "core/base/clock.h"
 #include "core/base/cut.h"
 
-#define SENDER "Mail Delivery System <MAILER-DAEMON>"
 #define SIGNATURE "\n                   The mail system\n"
 
 static const struct template built_in[TEMPLATE_KINDS] = {
-    [TEMPLATE_FAILURE] = {S_INIT("us-ascii"), S_INIT(SENDER), S_INIT("Undelivered Mail Returned to Sender"),
+    [TEMPLATE_FAILURE] = {S_INIT("us-ascii"), S_INIT(""), S_INIT("Undelivered Mail Returned to Sender"),
                           S_INIT("Postmaster Copy: Undelivered Mail"),
                           S_INIT("This is the mail system at host $myhostname.\n"
                                  "\n"
@@ -17,7 +16,7 @@ static const struct template built_in[TEMPLATE_KINDS] = {
                                  "\n"
                                  "If you need help, please write to postmaster and enclose this report;\n"
                                  "the text of your own message may be left out.\n" SIGNATURE)},
-    [TEMPLATE_DELAY] = {S_INIT("us-ascii"), S_INIT(SENDER), S_INIT("Delayed Mail (still being retried)"),
+    [TEMPLATE_DELAY] = {S_INIT("us-ascii"), S_INIT(""), S_INIT("Delayed Mail (still being retried)"),
                         S_INIT("Postmaster Warning: Delayed Mail"),
                         S_INIT("This is the mail system at host $myhostname.\n"
                                "\n"
@@ -28,13 +27,13 @@ static const struct template built_in[TEMPLATE_KINDS] = {
                                "is $maximal_queue_lifetime_words old.\n"
                                "\n"
                                "If you need help, please write to postmaster and enclose this report.\n" SIGNATURE)},
-    [TEMPLATE_SUCCESS] = {S_INIT("us-ascii"), S_INIT(SENDER), S_INIT("Successful Mail Delivery Report"), S_INIT(""),
+    [TEMPLATE_SUCCESS] = {S_INIT("us-ascii"), S_INIT(""), S_INIT("Successful Mail Delivery Report"), S_INIT(""),
                           S_INIT("This is the mail system at host $myhostname.\n"
                                  "\n"
                                  "Your message has been handed over for the recipients that are listed\n"
                                  "below. Where it went into a mailbox this is the last you hear of it;\n"
                                  "where it went to another system, that one may still report an error.\n" SIGNATURE)},
-    [TEMPLATE_VERIFY] = {S_INIT("us-ascii"), S_INIT(SENDER), S_INIT("Mail Delivery Status Report"), S_INIT(""),
+    [TEMPLATE_VERIFY] = {S_INIT("us-ascii"), S_INIT(""), S_INIT("Mail Delivery Status Report"), S_INIT(""),
                          S_INIT("This is the mail system at host $myhostname.\n"
                                 "\n"
                                 "Below is the report on mail delivery that was asked for.\n" SIGNATURE)},

@@ -11,7 +11,9 @@
 enum template_kind { TEMPLATE_FAILURE, TEMPLATE_DELAY, TEMPLATE_SUCCESS, TEMPLATE_VERIFY, TEMPLATE_KINDS };
 
 struct template {
-    slice charset, from, subject, postmaster_subject, text;
+    slice charset;
+    slice from; /* empty: "MAILER-DAEMON" and its name, as header_from_format has it */
+    slice subject, postmaster_subject, text;
 };
 
 struct templates {

@@ -1,0 +1,59 @@
+/* cleanup(8) - turns a submitted message into a durable queue file. */
+#include "core/base/cut.h"
+#include "mail/address/client.h"
+#include "mail/events/events.h"
+#include "mail/service/service.h"
+#include "receive/cleanup/message.h"
+
+static struct desk desk;
+
+static bool rewrite(void *context, slice rule, slice external, struct arena *arena, deadline by, slice *out, struct err *err)
+{
+    return address_rewrite(context, rule, external, arena, by, out, err);
+}
+
+static bool changed(void *arg, struct buf *name)
+{
+    return desk_changed(arg, name);
+}
+
+static bool pre_start(struct service_run *run, struct err *err)
+{
+    AUTO_BUF struct buf warning = BUF_INIT(65536);
+    slice lines, line;
+
+    if (!desk_open(&desk, run->params, &warning, err))
+        return false;
+    lines = buf_slice(&warning);
+    while (cut_field(&lines, '\n', &line))
+        event_warning("%.*s", S_ARG(line));
+    desk.rewrite = rewrite;
+    desk.rewrite_context = address_client_new();
+    service_watch(changed, &desk);
+    return true;
+}
+
+static void client(struct stream *s)
+{
+    struct err err;
+    int64_t status;
+
+    /* The queue manager has not caught up: mail comes in no faster than this. */
+    if (!flow_take(1) && !task_sleep(deadline_in(desk.params->in_flow_delay_us), &err))
+        return;
+    (void)session_run(&desk, s, &status, &err);
+}
+
+static void stop(void)
+{
+    address_client_free(desk.rewrite_context);
+    desk_close(&desk);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service cleanup = {
+        .name = "cleanup", .instances = SERVICE_UNLIMITED, .pre_start = pre_start, .client = client, .stop = stop};
+
+    return service_main(&cleanup, argc, argv);
+}

@@ -1,0 +1,142 @@
+#include "receive/cleanup/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/fault.h"
+#include "core/base/file.h"
+
+enum { FLUSH_AT = 60 * 1024, BUFFER_MOST = 8 << 20 };
+
+static void remove_stale_logs(const struct output *o, void (*stale)(const char *id, const char *log))
+{
+    static const char *const logs[] = {"defer", "bounce", "trace"};
+    char path[QUEUE_PATH_MOST];
+
+    for (size_t i = 0; i < COUNT_OF(logs); i++)
+        if (queue_path(o->layout, slice_text(logs[i]), slice_text(o->file.id), path) && unlink(path) == 0)
+            stale(o->file.id, logs[i]);
+}
+
+bool output_open(struct output *o, const struct queue_layout *layout, bool long_ids, int64_t most_bytes,
+                 void (*stale)(const char *id, const char *log), struct err *err)
+{
+    *o = (struct output){.layout = layout, .queue = S(QUEUE_INCOMING), .file = {.fd = -1}, .most_bytes = most_bytes};
+    buf_init(&o->buffer, BUFFER_MOST);
+    if (!queue_create(layout, o->queue, long_ids, QUEUE_MODE_EMBRYO, &o->file, err))
+        return false;
+    remove_stale_logs(o, stale);
+    return true;
+}
+
+static void output_close(struct output *o)
+{
+    if (o->file.fd >= 0)
+        (void)close(o->file.fd);
+    o->file.fd = -1;
+}
+
+void output_done(struct output *o)
+{
+    char path[QUEUE_PATH_MOST];
+
+    if (o->file.fd >= 0 && queue_path(o->layout, o->queue, slice_text(o->file.id), path))
+        (void)unlink(path);
+    output_close(o);
+    buf_done(&o->buffer);
+}
+
+void output_keep(struct output *o)
+{
+    output_close(o);
+}
+
+static bool flush(struct output *o)
+{
+    if (fault("cleanup.write")) {
+        (void)err_sys(&o->err, "write queue file");
+        o->state = OUTPUT_FAILED;
+    } else if (!file_write_all(o->file.fd, buf_slice(&o->buffer), &o->err)) {
+        (void)err_note(&o->err, "write queue file");
+        o->state = OUTPUT_FAILED;
+    }
+    o->written_bytes += (int64_t)o->buffer.n;
+    buf_clear(&o->buffer);
+    return o->state == OUTPUT_GOOD;
+}
+
+int64_t output_offset(const struct output *o)
+{
+    return o->written_bytes + (int64_t)o->buffer.n;
+}
+
+static bool append(struct output *o, int type, slice data)
+{
+    if (!record_add(&o->buffer, type, data)) {
+        o->state = OUTPUT_FAILED;
+        return err_set(&o->err, ERR_LIMIT, "record too large");
+    }
+    return o->buffer.n < FLUSH_AT || flush(o);
+}
+
+bool output_record(struct output *o, int type, slice data)
+{
+    if (o->state != OUTPUT_GOOD)
+        return false;
+    if (o->most_bytes > 0 && output_offset(o) + (int64_t)data.n + 2 > o->most_bytes) {
+        o->state = OUTPUT_TOO_BIG;
+        return false;
+    }
+    return append(o, type, data);
+}
+
+bool output_recordf(struct output *o, int type, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof text) {
+        o->state = OUTPUT_FAILED;
+        return err_set(&o->err, ERR_LIMIT, "record too large");
+    }
+    return output_record(o, type, slice_of(text, (size_t)n));
+}
+
+bool output_mark(struct output *o, int type)
+{
+    return o->state != OUTPUT_FAILED && append(o, type, S(""));
+}
+
+bool output_complete(struct output *o, const struct size_record *size)
+{
+    char record[SIZE_RECORD_BYTES + 1];
+    enum output_state before = o->state;
+
+    if (before == OUTPUT_FAILED)
+        return false;
+    o->state = OUTPUT_GOOD;
+    size_record_print(size, record);
+    if (flush(o) && (fault("cleanup.size") ? err_sys(&o->err, "write queue file")
+                                           : file_pwrite_all(o->file.fd, slice_of(record, SIZE_RECORD_BYTES), 0, &o->err))) {
+        o->state = before;
+        return true;
+    }
+    o->state = OUTPUT_FAILED;
+    return false;
+}
+
+bool output_move(struct output *o, slice queue)
+{
+    if (o->state != OUTPUT_GOOD || !queue_move(o->layout, o->queue, queue, slice_text(o->file.id), &o->err)) {
+        o->state = OUTPUT_FAILED;
+        return false;
+    }
+    o->queue = queue;
+    return true;
+}

@@ -1,0 +1,250 @@
+/* One conversation: hello, flags, records up to E, answer.  Source: ipc.md section 8.2. */
+#include <stdarg.h>
+
+#include "mail/events/events.h"
+#include "receive/cleanup/message.h"
+
+enum { RECORD_MOST = 1 << 20, ARENA_MOST = 16 << 20, WORK_MOST = 64 << 20, TEXT_MOST = 1 << 20 };
+
+/* ---- what the other files call ---- */
+
+void message_reject(struct message *m, int64_t status, const char *why)
+{
+    if (why != NULL)
+        event_warning("%s: message rejected: %s", output_id(&m->output), why);
+    m->status |= status;
+}
+
+void message_fail(struct message *m, const struct err *err)
+{
+    if (err->kind == ERR_LIMIT) {
+        message_reject(m, CLEANUP_BAD, err->text);
+        return;
+    }
+    if (err->kind != ERR_TEMPORARY && (m->status & CLEANUP_WRITE) == 0)
+        event_warning("%s: %s", output_id(&m->output), err->text);
+    m->status |= CLEANUP_WRITE;
+}
+
+static bool record_written(struct message *m, bool written)
+{
+    if (written)
+        return true;
+    if (m->output.state == OUTPUT_FAILED) {
+        message_fail(m, &m->output.err);
+    } else if ((m->status & CLEANUP_SIZE) == 0) {
+        event_warning("%s: queue file size limit exceeded", output_id(&m->output));
+        m->status |= CLEANUP_SIZE;
+    }
+    return false;
+}
+
+bool message_record(struct message *m, int type, slice data)
+{
+    return record_written(m, output_record(&m->output, type, data));
+}
+
+bool message_recordf(struct message *m, int type, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return message_record(m, type, slice_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+}
+
+void message_note_utf8(struct message *m, slice text, int64_t sendopt)
+{
+    if (!m->desk->params->smtputf8_enable)
+        return;
+    for (size_t i = 0; i < text.n; i++) {
+        if ((unsigned char)text.p[i] >= 128) {
+            m->sendopts |= sendopt | ((m->flags & CLEANUP_AUTOUTF8) != 0 ? SENDOPT_REQUESTED : 0);
+            return;
+        }
+    }
+}
+
+/* ---- records ---- */
+
+/* RECORD_EOF: the client went away between records.  RECORD_BAD: *ERR. */
+static enum record_got read_record(struct stream *s, struct buf *data, deadline by, int *type, struct err *err)
+{
+    unsigned char byte;
+    size_t length = 0;
+    char c, *to;
+
+    if (!stream_read_byte(s, &c, by, err))
+        return err->kind == ERR_PEER ? RECORD_EOF : RECORD_BAD;
+    *type = (unsigned char)c;
+    for (unsigned shift = 0;; shift += 7) {
+        if (shift >= 28) {
+            (void)err_set(err, ERR_SYNTAX, "cleanup socket: too many length bits, record type %d", *type);
+            return RECORD_BAD;
+        }
+        if (!stream_read_byte(s, &c, by, err)) {
+            (void)err_note(err, "cleanup socket: reading length, record type %d", *type);
+            return RECORD_BAD;
+        }
+        byte = (unsigned char)c;
+        length |= (size_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            break;
+    }
+    buf_clear(data);
+    to = length > RECORD_MOST ? NULL : buf_reserve(data, length + 1);
+    if (to == NULL) {
+        (void)err_set(err, ERR_SYNTAX, "cleanup socket: illegal length %zu, record type %d", length, *type);
+        return RECORD_BAD;
+    }
+    if (!stream_read_exact(s, to, length, by, err)) {
+        (void)err_note(err, "cleanup socket: reading data, record type %d length %zu", *type, length);
+        return RECORD_BAD;
+    }
+    buf_commit(data, length);
+    return RECORD_READ;
+}
+
+void message_take(struct message *m, int type, slice data)
+{
+    if (type == RECORD_POINTER || type == RECORD_PADDING) {
+        event_warning("%s: record type %d not allowed - discarding this message", output_id(&m->output), type);
+        m->status |= CLEANUP_BAD;
+        return;
+    }
+    switch (m->part) {
+    case PART_ENVELOPE:
+        envelope_record(m, type, data);
+        break;
+    case PART_CONTENT:
+        content_record(m, type, data);
+        break;
+    case PART_EXTRACTED:
+        extracted_record(m, type, data);
+        break;
+    case PART_OVER:
+        break;
+    }
+    arena_reset(&m->work);
+}
+
+/* Once nothing can come of the message, the rest is read and thrown away, so that the client gets its answer. */
+static bool is_skipping(const struct message *m)
+{
+    return message_is_lost(m) || (m->flags & CLEANUP_DISCARD) != 0 || m->output.state != OUTPUT_GOOD;
+}
+
+/* False: the client left before the end. */
+static bool read_records(struct message *m, struct stream *s, struct err *err)
+{
+    AUTO_BUF struct buf data = BUF_INIT(RECORD_MOST + 1);
+    int64_t patience = m->desk->params->ipc_timeout_us;
+    int type;
+
+    do {
+        if (stream_buffered(s) == 0)
+            m->by = deadline_in(patience);
+        switch (read_record(s, &data, m->by, &type, err)) {
+        case RECORD_EOF:
+            return false;
+        case RECORD_BAD:
+            if (err->kind != ERR_CANCELLED)
+                event_warning("%s", err->text);
+            return false;
+        case RECORD_READ:
+            break;
+        }
+        if (!is_skipping(m))
+            message_take(m, type, buf_slice(&data));
+    } while (type != RECORD_END);
+    return true;
+}
+
+/* ---- the conversation ---- */
+
+static void stale_log(const char *id, const char *log)
+{
+    event_warning("%s: removed spurious %s log", id, log);
+}
+
+static bool greet(struct message *m, struct stream *s, struct err *err)
+{
+    const struct cleanup_hello hello = {S(CLEANUP_PROTOCOL), slice_text(output_id(&m->output))};
+    struct cleanup_ask ask;
+
+    if (!ipc_write(s, &cleanup_hello_shape, &hello, m->by, err) || !stream_flush(s, m->by, err))
+        return false;
+    switch (ipc_read(s, &cleanup_ask_shape, &m->work, m->by, &ask, err)) {
+    case IPC_FAILED:
+        event_warning("%s", err->text);
+        return false;
+    case IPC_END:
+        return err_set(err, ERR_PEER, "cleanup socket: premature end-of-input");
+    case IPC_MESSAGE_READ:
+        break;
+    }
+    m->flags = ask.flags;
+    if ((ask.flags & CLEANUP_SMTPUTF8) != 0)
+        m->sendopts |= SENDOPT_REQUESTED;
+    return true;
+}
+
+static bool converse(struct message *m, struct stream *s, struct err *err)
+{
+    struct cleanup_answer answer;
+    bool complete;
+    char zeros[SIZE_RECORD_BYTES + 1];
+
+    if (!greet(m, s, err))
+        return false;
+    size_record_print(&(struct size_record){.message_bytes = 0}, zeros);
+    (void)message_record(m, RECORD_SIZE, slice_of(zeros + 2, SIZE_RECORD_BYTES - 2));
+    complete = read_records(m, s, err);
+    if (err->kind == ERR_CANCELLED)
+        return false;
+    m->by = deadline_in(m->desk->params->ipc_timeout_us);
+    if (complete)
+        message_finish(m);
+    else
+        m->status |= CLEANUP_BAD;
+    answer = (struct cleanup_answer){m->status, m->reason};
+    return ipc_write(s, &cleanup_answer_shape, &answer, m->by, err) && stream_flush(s, m->by, err) && complete;
+}
+
+static void message_done(struct message *m)
+{
+    content_done(m);
+    output_done(&m->output);
+    map_done(&m->written, NULL);
+    buf_done(&m->orig_rcpt);
+    buf_done(&m->original);
+    arena_done(&m->work);
+    arena_done(&m->arena);
+}
+
+bool session_run(struct desk *desk, struct stream *s, int64_t *status, struct err *err)
+{
+    const struct params *p = desk->params;
+    struct message m = {.desk = desk, .by = deadline_in(p->ipc_timeout_us)};
+    bool good;
+
+    if (!output_open(&m.output, &desk->layout, p->enable_long_queue_ids, p->message_size_limit, stale_log, err)) {
+        event_warning("mail_queue_enter: %s", err->text);
+        output_done(&m.output);
+        return false;
+    }
+    arena_init(&m.arena, ARENA_MOST);
+    arena_init(&m.work, WORK_MOST);
+    buf_init(&m.orig_rcpt, TEXT_MOST);
+    buf_init(&m.original, TEXT_MOST);
+    map_init(&m.written);
+    stream_set_name(s, "cleanup socket");
+    err_clear(err);
+    good = converse(&m, s, err);
+    *status = m.status;
+    message_done(&m);
+    return good;
+}

@@ -1,0 +1,200 @@
+"""The queue manager's dealings with destinations, agents, files and time."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from harness.oracle import Postfix
+from harness.sink import sink
+
+from .conftest import Maker
+
+pytestmark = [pytest.mark.root, pytest.mark.compat]
+
+NEXT_HOP = 2600
+RELAY = f"relayhost = [127.0.0.1]:{NEXT_HOP}"
+QUICK = ["minimal_backoff_time = 3s", "maximal_backoff_time = 3s", "queue_run_delay = 3s"]
+REFUSED = r"connect to 127\.0\.0\.1\[127\.0\.0\.1\]:2600: Connection refused"
+
+
+def qmgr_pid(system: Postfix) -> int:
+    return system.children("qmgr")[0]
+
+
+def waiting_ids(system: Postfix) -> list[str]:
+    return [path.name for path in system.queue()["deferred"]]
+
+
+def test_a_deferred_message_is_tried_again_when_it_is_due(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY, *QUICK])
+    system.send("x@far.example", text="Subject: late\n\nbody\n", sender="alice@mx.test.invalid")
+    system.log.wait(rf"to=<x@far\.example>, relay=none, .* dsn=4\.4\.1, status=deferred \({REFUSED}\)")
+    (file,) = system.wait_queue({"deferred": 1})["deferred"]
+    assert 1 <= file.stat().st_mtime - time.time() <= 4
+    assert file.parent.name == file.name[0]
+    with sink(system, NEXT_HOP) as next_hop:
+        assert next_hop.wait(1)[0].recipients == ["x@far.example"]
+        system.wait_queue()
+    assert len(system.log.find(r"qmgr\[\d+\]: \w+: from=<alice@mx\.test\.invalid>, size=\d+, nrcpt=1 \(queue active\)")) == 2
+    assert not list(system.spool.glob("defer/*/*"))
+
+
+def test_a_dead_destination_is_left_alone(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY, "initial_destination_concurrency = 1"])
+    for number in range(8):
+        system.send(f"x{number}@far.example")
+    system.wait_queue({"deferred": 8})
+    system.log.wait(rf"error\[\d+\]: \w+: to=<\S+>, relay=none, .* dsn=4\.4\.1, status=deferred \(delivery temporarily suspended: {REFUSED}\)")
+    with sink(system, NEXT_HOP) as next_hop:
+        system.run(["postqueue", "-f"])
+        assert len(next_hop.wait(8)) == 8
+        system.wait_queue()
+
+
+def test_a_transport_that_is_not_there(swapped: Maker) -> None:
+    system = swapped("qmgr", ["transport_maps = inline:{ {a.example = nosuch:}, {b.example = parked:} }", "defer_transports = parked"])
+    system.send("x@a.example", "y@b.example", "alice")
+    system.log.wait(r"qmgr\[\d+\]: warning: connect to transport private/nosuch: No such file or directory")
+    system.log.wait(r"error\[\d+\]: \w+: to=<x@a\.example>, relay=none, .* dsn=4\.3\.0, status=deferred \(mail transport unavailable\)")
+    system.log.wait(r"error\[\d+\]: \w+: to=<y@b\.example>, relay=none, .* dsn=4\.3\.2, status=deferred \(deferred transport\)")
+    system.wait_mailbox("alice")
+    system.wait_queue({"deferred": 1})
+
+
+def test_expiry(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY, *QUICK, "maximal_queue_lifetime = 5s"])
+    system.send("x@far.example", sender="alice@mx.test.invalid")
+    system.log.wait(r"qmgr\[\d+\]: \w+: from=<alice@mx\.test\.invalid>, status=expired, returned to sender", timeout=30)
+    assert "Action: failed" in system.wait_mailbox("alice")[0]
+    system.wait_queue()
+
+
+def test_force_expiry(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY])
+    system.send("x@far.example", sender="alice@mx.test.invalid")
+    system.wait_queue({"deferred": 1})
+    system.run(["postsuper", "-e", waiting_ids(system)[0]])
+    system.run(["postqueue", "-f"])
+    system.log.wait(r"qmgr\[\d+\]: \w+: from=<alice@mx\.test\.invalid>, status=force-expired, returned to sender")
+    assert "Connection refused" in system.wait_mailbox("alice")[0]
+    system.wait_queue()
+
+
+def test_what_others_do_to_deferred_is_seen(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY])
+    for _ in range(3):
+        system.send("x@far.example")
+    system.wait_queue({"deferred": 3})
+    gone, held, kept = waiting_ids(system)
+    system.run(["postsuper", "-d", gone, "-h", held])
+    with sink(system, NEXT_HOP) as next_hop:
+        system.run(["postqueue", "-i", kept])
+        next_hop.wait(1)
+        system.wait_queue({"hold": 1})
+        system.run(["postsuper", "-H", held])
+        system.run(["postqueue", "-f"])
+        next_hop.wait(2)
+        system.wait_queue()
+
+
+def test_a_damaged_file(swapped: Maker) -> None:
+    system = swapped("qmgr", [])
+    file = system.spool / "incoming/ABCDE12345"
+    file.write_bytes(b"garbage\n")
+    owner = (system.spool / "incoming").stat()
+    os.chown(file, owner.st_uid, owner.st_gid)
+    file.chmod(0o700)
+    system.run(["postqueue", "-f"])
+    system.log.wait(r'qmgr\[\d+\]: warning: saving corrupt file "ABCDE12345" from queue "active" to queue "corrupt"')
+    system.log.wait(r"qmgr\[\d+\]: warning: ABCDE12345: message rejected: missing end record")
+    system.wait_queue({"corrupt": 1})
+    system.send("alice")
+    system.wait_mailbox("alice")
+
+
+def test_very_many_recipients(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY, "qmgr_message_recipient_limit = 200", "bounce_queue_lifetime = 1d"])
+    everybody = [f"user{number}@site{number % 17}.example" for number in range(1200)]
+    with sink(system, NEXT_HOP) as next_hop:
+        system.send(*everybody)
+        system.wait_queue(timeout=60)
+        got = [recipient for message in next_hop.messages for recipient in message.recipients]
+    assert sorted(got) == sorted(everybody)
+    assert max(len(message.recipients) for message in next_hop.messages) <= 50
+    system.log.wait(r"nrcpt=1200 \(queue active\)")
+
+
+def test_an_agent_that_dies(swapped: Maker) -> None:
+    system = swapped("qmgr", ["transport_maps = inline:{ {a.example = dying:} }", "transport_retry_time = 2s"],
+                     ["dying unix - n n - 1 dying"])
+    program = system.room.path(str(system.daemon_directory)) / "dying"
+    program.write_text(_DYING)
+    program.chmod(0o755)
+    system.send("x@a.example", "alice")
+    system.log.wait(r"qmgr\[\d+\]: warning: private/dying socket: ")
+    system.log.wait(r"error\[\d+\]: \w+: to=<x@a\.example>, .* dsn=4\.3\.0, status=deferred \((unknown mail transport error|mail transport unavailable)\)")
+    system.wait_mailbox("alice")
+    system.wait_queue({"deferred": 1})
+
+
+# Says hello, reads the request and goes.
+_DYING = """#!/usr/bin/python3
+import os, socket, struct
+listener = socket.socket(fileno=6)
+listener.setblocking(True)
+client, _ = listener.accept()
+os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 0))
+client.sendall(b"protocol\\0delivery_request_protocol\\0\\0")
+client.recv(65536)
+client.close()
+os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 1))
+"""
+
+
+def test_nothing_is_lost_or_doubled_under_load(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY])
+    sender = ["smtp-source", "-s", "20", "-m", "500", "-f", "alice@mx.test.invalid", "-t", "x@far.example", "127.0.0.1:25"]
+    with sink(system, NEXT_HOP) as next_hop:
+        system.run(sender)
+        system.wait_queue(timeout=60)
+        assert len(next_hop.messages) == 500
+    system.log.wait(r"qmgr\[\d+\]: \w+: removed", count=500)
+
+
+@pytest.mark.crash
+def test_nothing_is_lost_when_it_is_killed(swapped: Maker) -> None:
+    system = swapped("qmgr", [])
+    source = system.spawn(["smtp-source", "-s", "10", "-m", "300", "-f", "bob@mx.test.invalid", "-t", "alice@mx.test.invalid", "127.0.0.1:25"])
+    for _ in range(4):
+        time.sleep(0.25)
+        system.run(["kill", f"-{signal.SIGKILL.value}", qmgr_pid(system)], check=False)
+        system.run(["postkick", "public", "qmgr", "W"])
+        system.log.wait(r"killed by signal 9")
+    assert source.wait(60) == 0
+    system.run(["postkick", "public", "qmgr", "W"])
+    # A file that is still being delivered when it is met again is put aside for a minute.
+    system.wait_queue(timeout=150)
+    sent = {found[1] for found in system.log.find(r"local\[\d+\]: (\w+): to=<alice@mx\.test\.invalid>, .* status=sent")}
+    accepted = {found[1] for found in system.log.find(r"cleanup\[\d+\]: (\w+): message-id=")}
+    assert accepted <= sent and len(system.mailbox("alice")) >= 300
+
+
+def test_reload(swapped: Maker) -> None:
+    system = swapped("qmgr", [RELAY])
+    system.send("x@far.example")
+    system.wait_queue({"deferred": 1})
+    old = qmgr_pid(system)
+    system.reload()
+    system.send("alice")
+    system.wait_mailbox("alice")
+    assert qmgr_pid(system) != old
+    assert not [line for line in system.log.lines() if re.search(r"qmgr.*(fatal|panic)", str(line))]
+    with sink(system, NEXT_HOP) as next_hop:
+        system.run(["postqueue", "-f"])
+        next_hop.wait(1)
+        system.wait_queue()
