@@ -1,0 +1,199 @@
+#include "commands/sendmail/options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "core/base/cut.h"
+#include "mail/envelope/recipient.h"
+#include "mail/events/events.h"
+
+static void by_name(const char *name, struct sendmail_options *o)
+{
+    if (strcmp(name, "mailq") == 0)
+        o->mode = MODE_LIST;
+    else if (strcmp(name, "newaliases") == 0)
+        o->mode = MODE_ALIASES;
+    else if (strcmp(name, "smtpd") == 0)
+        o->mode = MODE_SMTP;
+}
+
+static void set_mode(struct sendmail_options *o, const char *argument)
+{
+    switch (argument[0]) {
+    case 'd':
+    case 'l':
+        o->mode = MODE_DAEMON;
+        break;
+    case 'i':
+        o->mode = MODE_ALIASES;
+        break;
+    case 'm':
+        o->mode = MODE_ENQUEUE;
+        break;
+    case 'p':
+        o->mode = MODE_LIST;
+        break;
+    case 's':
+        o->mode = MODE_SMTP;
+        break;
+    case 'v':
+        o->trace_flags = 512;
+        break;
+    default:
+        event_fatal("unsupported: -b%s", argument);
+    }
+}
+
+static void set_queue(struct sendmail_options *o, const char *argument)
+{
+    if (argument == NULL || argument[0] == '\0')
+        o->mode = MODE_FLUSH;
+    else if (argument[0] == 'I')
+        o->mode = MODE_FLUSH_FILE, o->argument = argument + 1;
+    else if (argument[0] == 'R' || argument[0] == 'S')
+        o->mode = MODE_FLUSH_SITE, o->argument = argument + 1;
+    else if (!ascii_is_digit(argument[0]))
+        event_fatal("-q%s is not implemented", argument);
+    /* -q1h: the queue manager has its own idea of time */
+}
+
+static void set_old_option(struct sendmail_options *o, const char *argument)
+{
+    switch (argument[0]) {
+    case 'A':
+        o->alias_file = argument + 1;
+        break;
+    case 'i':
+        o->dots_are_data = true;
+        break;
+    case '7':
+        o->encoding = "7bit";
+        break;
+    case '8':
+        o->encoding = "8bit";
+        break;
+    default:
+        break; /* means nothing here */
+    }
+}
+
+/* "success,failure,delay" or "never". */
+static int notify_from(const char *text)
+{
+    static const struct {
+        slice word;
+        int flag;
+    } words[] = {{S_INIT("never"), NOTIFY_NEVER}, {S_INIT("success"), NOTIFY_SUCCESS}, {S_INIT("failure"), NOTIFY_FAILURE},
+                 {S_INIT("delay"), NOTIFY_DELAY}};
+    slice list = slice_text(text), word;
+    int flags = 0;
+
+    while (cut_word(&list, ", ", &word)) {
+        size_t i = 0;
+
+        while (i < sizeof words / sizeof words[0] && !slice_eq_case(word, words[i].word))
+            i++;
+        if (i == sizeof words / sizeof words[0])
+            return -1;
+        flags |= words[i].flag;
+    }
+    return (flags & NOTIFY_NEVER) != 0 && flags != NOTIFY_NEVER ? -1 : flags;
+}
+
+static void set_dsn(struct sendmail_options *o, int letter, const char *argument)
+{
+    if (letter == 'N') {
+        int flags = notify_from(argument);
+
+        if (flags <= 0)
+            event_warning("bad -N option value -- ignored");
+        else
+            o->notify_flags = flags;
+    } else if (letter == 'R') {
+        if (slice_eq_case(slice_text(argument), S("full")))
+            o->ret_flags = RET_FULL;
+        else if (slice_eq_case(slice_text(argument), S("hdrs")))
+            o->ret_flags = RET_HEADERS;
+        else
+            event_warning("bad -R option value -- ignored");
+    } else if (argument[0] != '\0') {
+        o->envelope_id = argument;
+    }
+}
+
+static void set_encoding(struct sendmail_options *o, const char *argument)
+{
+    if (slice_eq_case(slice_text(argument), S("8BITMIME")))
+        o->encoding = "8bit";
+    else if (slice_eq_case(slice_text(argument), S("7BIT")))
+        o->encoding = "7bit";
+    else
+        event_warning("unrecognized encoding: %s", argument);
+}
+
+static void one_option(struct sendmail_options *o, int letter, const char *argument)
+{
+    switch (letter) {
+    case 'b':
+        set_mode(o, argument);
+        break;
+    case 'f':
+    case 'r':
+        o->sender = argument;
+        break;
+    case 'F':
+        o->full_name = argument;
+        break;
+    case 'B':
+        set_encoding(o, argument);
+        break;
+    case 'C':
+        o->config = argument;
+        break;
+    case 'G':
+        o->remote_context = true;
+        break;
+    case 'I':
+        o->mode = MODE_ALIASES;
+        break;
+    case 'N':
+    case 'R':
+    case 'V':
+        set_dsn(o, letter, argument);
+        break;
+    case 'X':
+        if (argument[0] == 'V')
+            o->verp = argument[1] != '\0' ? argument + 1 : "+=";
+        break;
+    case 'i':
+        o->dots_are_data = true;
+        break;
+    case 'o':
+        set_old_option(o, argument);
+        break;
+    case 'q':
+        set_queue(o, argument);
+        break;
+    case 't':
+        o->header_recipients = true;
+        break;
+    case 'v':
+        o->trace_flags = o->trace_flags == 0 ? 1024 : o->trace_flags;
+        break;
+    case '?':
+        event_fatal("usage: sendmail [options] [address...]");
+    default:
+        break; /* Sendmail's own: -A -L -O -U -d -e -h -m -n -p */
+    }
+}
+
+void options_parse(const char *name, int argc, char **argv, struct sendmail_options *o)
+{
+    int letter;
+
+    *o = (struct sendmail_options){.mode = MODE_ENQUEUE};
+    by_name(name, o);
+    while ((letter = getopt(argc, argv, "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx:d::")) > 0)
+        one_option(o, letter, optarg);
+    o->recipients = argv + optind;
+}
