@@ -1,0 +1,284 @@
+/* postmap(1) and, by that name, postalias(1): make, change and ask lookup tables.  They differ in the text they read and in how
+ * a pair is shown. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands/postmap/aliases.h"
+#include "core/base/file.h"
+#include "core/conf/main_cf.h"
+#include "mail/command/command.h"
+#include "mail/events/events.h"
+#include "mail/table/table.h"
+
+enum { FILE_MOST = 256 << 20, ENTRY_MOST = 16 << 20 };
+
+/* What makes the one program differ from the other. */
+struct dialect {
+    const char *name, *separator, *complaint;
+    bool marks;
+    bool (*parse)(slice line, struct buf *key, struct buf *value);
+};
+
+struct options {
+    const struct dialect *dialect;
+    bool incremental, replace, no_warning, list;
+    unsigned nul; /* TABLE_WRITE_KEY_NUL, TABLE_WRITE_NO_NUL */
+    bool no_fold;
+    const char *query, *remove, *config;
+};
+
+/* "key value", the key lower-cased by the caller unless -f. */
+static bool plain_line_parse(slice line, struct buf *key, struct buf *value)
+{
+    slice k, v;
+
+    buf_clear(key);
+    buf_clear(value);
+    if (table_line_parse(line, &k, &v) != TABLE_LINE_OK)
+        return false;
+    return buf_add(key, k) && buf_add(value, v);
+}
+
+static const struct dialect map_dialect = {"postmap", "\t", "expected format: key whitespace value", false, plain_line_parse};
+static const struct dialect alias_dialect = {"postalias", ":\t", "need name:value pair", true, alias_line_parse};
+
+static NORETURN void usage(const struct options *o)
+{
+    event_fatal("usage: %s [-Nfinoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...", o->dialect->name);
+}
+
+static struct options parse_options(const struct dialect *dialect, int argc, char **argv)
+{
+    struct options o = {.dialect = dialect};
+    int c;
+
+    while ((c = getopt(argc, argv, "Nbc:d:fhimnopq:rsuUvw")) > 0)
+        switch (c) {
+        case 'c':
+            o.config = optarg;
+            break;
+        case 'd':
+            o.remove = optarg;
+            break;
+        case 'i':
+            o.incremental = true;
+            break;
+        case 'f':
+            o.no_fold = true;
+            break;
+        case 'N':
+            o.nul = TABLE_WRITE_KEY_NUL;
+            break;
+        case 'n':
+            o.nul = TABLE_WRITE_NO_NUL;
+            break;
+        case 'q':
+            o.query = optarg;
+            break;
+        case 'r':
+            o.replace = true;
+            break;
+        case 's':
+            o.list = true;
+            break;
+        case 'w':
+            o.no_warning = true;
+            break;
+        case '?':
+            usage(&o);
+        default:
+            break;
+        }
+    return o;
+}
+
+/* "file" alone is of default_database_type. */
+static void full_name(const struct params *p, const char *argument, struct buf *out)
+{
+    buf_clear(out);
+    if (slice_find(slice_text(argument), ':') == SLICE_NONE)
+        (void)buf_addf(out, "%s:%s", p->default_database_type, argument);
+    else
+        (void)buf_add_text(out, argument);
+}
+
+static void put(struct table_writer *w, const struct options *o, struct buf *key, struct buf *value)
+{
+    struct err err;
+
+    for (size_t i = 0; !o->no_fold && i < key->n; i++)
+        key->p[i] = ascii_lower(key->p[i]);
+
+    switch (table_writer_put(w, buf_slice(key), buf_slice(value), o->replace, &err)) {
+    case TABLE_PUT_FAILED:
+        event_fatal("%s", err.text);
+    case TABLE_PUT_DUPLICATE:
+        if (!o->no_warning)
+            event_warning("%s: duplicate entry: \"%s\"", table_writer_name(w), buf_text(key));
+        break;
+    default:
+        break;
+    }
+}
+
+/* The marks keep their capitals. */
+static void put_text(struct table_writer *w, const struct options *o, const char *key_text, const char *value_text)
+{
+    AUTO_BUF struct buf key = BUF_INIT(1000), value = BUF_INIT(1000);
+    struct options quiet = *o;
+
+    (void)buf_add_text(&key, key_text);
+    (void)buf_add_text(&value, value_text);
+    quiet.replace = quiet.no_fold = true;
+    put(w, &quiet, &key, &value);
+}
+
+/* What NIS wanted to find, and the field's tools still expect. */
+static void put_marks(const struct params *p, struct table_writer *w, const struct options *o)
+{
+    char now[40];
+
+    put_text(w, o, "@", "@");
+    (void)snprintf(now, sizeof now, "%010ld", (long)time(NULL));
+    put_text(w, o, "YP_LAST_MODIFIED", now);
+    put_text(w, o, "YP_MASTER_NAME", p->myhostname);
+}
+
+static void build(const struct params *p, const struct options *o, const char *argument)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096), text = BUF_INIT(FILE_MOST), line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST),
+                        value = BUF_INIT(ENTRY_MOST);
+    int line_number = 0, first_line;
+    struct table_writer *w;
+    const char *path;
+    slice rest;
+    struct err err;
+
+    full_name(p, argument, &name);
+    path = strchr(buf_text(&name), ':') + 1;
+    if (!file_read_path(path, &text, &err))
+        event_fatal("%s", err.text);
+    w = table_writer_open_as(
+        buf_slice(&name), &(struct table_write_options){.flags = o->nul | (o->incremental ? 0 : TABLE_WRITE_TRUNCATE)}, &err);
+    if (w == NULL)
+        event_fatal("%s", err.text);
+    rest = buf_slice(&text);
+    while (conf_next_line(&rest, &line_number, &first_line, &line)) {
+        if (o->dialect->parse(buf_slice(&line), &key, &value))
+            put(w, o, &key, &value);
+        else
+            event_warning("%s, line %d: %s", path, first_line, o->dialect->complaint);
+    }
+    if (o->dialect->marks)
+        put_marks(p, w, o);
+    if (!table_writer_close(w, &err))
+        event_fatal("%s", err.text);
+}
+
+/* ---- asking ---- */
+
+static bool show_pair(void *context, slice key, slice value)
+{
+    const struct options *o = context;
+
+    if (key.n > 0 && key.p[key.n - 1] == '\0')
+        key.n--;
+    if (value.n > 0 && value.p[value.n - 1] == '\0')
+        value.n--;
+    (void)printf("%.*s%s%.*s\n", S_ARG(key), o->dialect->separator, S_ARG(value));
+    return true;
+}
+
+static bool query_one(const struct params *p, const struct options *o, const char *argument, slice key, bool with_key)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096), value = BUF_INIT(ENTRY_MOST);
+    struct table *t;
+    struct err err;
+    enum table_got got;
+
+    full_name(p, argument, &name);
+    t = table_open(buf_slice(&name), (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL, &err);
+    if (t == NULL)
+        event_fatal("%s", err.text);
+    got = table_get(t, key, NEVER, &value, &err);
+    if (got == TABLE_FAILED)
+        event_fatal("table %s: %s", buf_text(&name), err.text);
+    table_close(t);
+    if (got == TABLE_FOUND && with_key)
+        (void)printf("%.*s%s%s\n", S_ARG(key), o->dialect->separator, buf_text(&value));
+    else if (got == TABLE_FOUND)
+        (void)printf("%s\n", buf_text(&value));
+    return got == TABLE_FOUND;
+}
+
+static bool query(const struct params *p, const struct options *o, const char *argument, const char *key)
+{
+    char line[2048];
+    bool found = false;
+
+    if (strcmp(key, "-") != 0)
+        return query_one(p, o, argument, slice_text(key), false);
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        found = query_one(p, o, argument, slice_text(line), true) || found;
+    }
+    return found;
+}
+
+static bool remove_key(const struct params *p, const char *argument, const char *key)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096);
+    struct table_writer *w;
+    bool existed = false;
+    struct err err;
+
+    full_name(p, argument, &name);
+    w = table_writer_open(buf_slice(&name), false, &err);
+    if (w == NULL || !table_writer_delete(w, slice_text(key), &existed, &err) || !table_writer_close(w, &err))
+        event_fatal("%s", err.text);
+    return existed;
+}
+
+static void list(const struct params *p, struct options *o, const char *argument)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096);
+    struct err err;
+
+    full_name(p, argument, &name);
+    if (!table_each(buf_slice(&name), show_pair, o, &err))
+        event_fatal("%s", err.text);
+}
+
+static bool is_called_postalias(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+
+    return strcmp(slash == NULL ? program : slash + 1, "postalias") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct dialect *dialect = is_called_postalias(argv[0]) ? &alias_dialect : &map_dialect;
+    struct options o;
+    struct params *p;
+    bool found = false;
+
+    command_begin(dialect->name, 1, 0);
+    o = parse_options(dialect, argc, argv);
+    p = command_configure(o.config);
+    if (optind == argc)
+        usage(&o);
+    for (int i = optind; i < argc; i++) {
+        if (o.list)
+            list(p, &o, argv[i]);
+        else if (o.query != NULL && query(p, &o, argv[i], o.query))
+            return 0;
+        else if (o.remove != NULL)
+            found = remove_key(p, argv[i], o.remove) || found;
+        else if (o.query == NULL)
+            build(p, &o, argv[i]);
+    }
+    return (o.query != NULL || o.remove != NULL) && !found ? 1 : 0;
+}
