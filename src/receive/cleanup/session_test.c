@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,7 +31,7 @@ static int enter_scratch(void **state)
             return -1;
     fd = open("etc/main.cf", O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0 || dprintf(fd, "myhostname = mx.example\nmydestination = mx.example\nmessage_size_limit = 3000\n"
-                              "virtual_alias_maps = inline:{list=a, b, a; loop=loop2; loop2=loop}\n") < 0)
+                              "virtual_alias_maps = inline:{ {list=a, b, a}, loop=loop2, loop2=loop }\n") < 0)
         return -1;
     return close(fd);
 }
@@ -101,9 +102,10 @@ static int converse_here(const char *input, int64_t flags)
     t.desk.rewrite = rewrite;
     t.fd = pair[0];
     add_input(slice_text(input), flags, &in);
-    if (!file_write_all(pair[1], buf_slice(&in), &err) || shutdown(pair[1], SHUT_WR) != 0 || !loop_run(talk, &t, &err) ||
-        !file_read_all(pair[1], &out, &err))
+    if (!file_write_all(pair[1], buf_slice(&in), &err) || shutdown(pair[1], SHUT_WR) != 0 || !loop_run(talk, &t, &err))
         return 102;
+    if (!file_read_all(pair[1], &out, &err) && err.sys != ECONNRESET) /* it left without reading all: no answer */
+        return 103;
     desk_close(&t.desk);
     params_free(p);
     answer = buf_slice(&out);
@@ -119,7 +121,7 @@ static int converse(const char *input, int64_t flags, const char *fault)
     pid_t child = fork();
 
     if (child == 0) {
-        if (freopen("/dev/null", "w", stderr) == NULL)
+        if (getenv("WAYBILL_TEST_LOUD") == NULL && freopen("/dev/null", "w", stderr) == NULL)
             _exit(103);
         if (fault != NULL)
             (void)setenv("WAYBILL_FAULT", fault, 1);
