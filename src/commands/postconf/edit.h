@@ -1,0 +1,15 @@
+/* commands/postconf/edit.h - main.cf with some values changed: comments, order and everything else stay. */
+#ifndef COMMANDS_POSTCONF_EDIT_H
+#define COMMANDS_POSTCONF_EDIT_H
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+/* Copies TEXT (a main.cf) to OUT.  The last setting of NAME becomes "NAME = VALUE", earlier ones go; without any it is appended.
+ * With REMOVE all settings of NAME go.  Pure.  False: OUT's maximum. */
+bool main_cf_edit(slice text, slice name, slice value, bool remove, struct buf *out);
+
+/* PATH is replaced by CONTENT: written beside it, synced, renamed; mode and owner stay. */
+MUST_CHECK bool file_replace(const char *path, slice content, struct err *err);
+
+#endif
