@@ -80,10 +80,13 @@ static bool prepare_start(struct instance *i, bool quick)
 
 int control_start(struct instance *i, bool quick)
 {
-    char *argv[] = {(char *)"master", (char *)"-w", NULL};
+    AUTO_BUF struct buf title = BUF_INIT(4096);
+    char *argv[] = {NULL, (char *)"-w", NULL};
 
     if (!prepare_start(i, quick))
         return 1;
+    (void)buf_addf(&title, "%s/master", i->params->daemon_directory); /* process lists show the whole path */
+    argv[0] = title.p;
     if (run_program(i, i->params->daemon_directory, argv) != 0)
         return say_fatal(i, "mail system startup failed");
     return 0;

@@ -254,7 +254,7 @@ int become_program(struct instance *i, const char *directory, char *const argv[]
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
 
-    buf_addf(&path, "%s/%s", directory, argv[0]);
+    buf_addf(&path, argv[0][0] == '/' ? "%s%s" : "%s/%s", argv[0][0] == '/' ? "" : directory, argv[0]);
     (void)execv(buf_text(&path), argv);
     say_warning(i, "cannot execute %s: %s", buf_text(&path), strerror(errno));
     return 127;
