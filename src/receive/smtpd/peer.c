@@ -1,5 +1,8 @@
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "core/base/bug.h"
+#include "core/base/map.h"
 #include "core/dns/dns.h"
 #include "mail/service/service.h"
 #include "receive/smtpd/session.h"
@@ -27,24 +30,79 @@ static slice port_text(struct session *s, const struct endpoint *e)
     return kept(s, slice_text(text));
 }
 
-/* A name counts only when it leads back to the address. */
-static void find_names(struct session *s)
+/* Clients come back, and each look-up is a blocking call on a helper thread: names are good for some seconds. */
+enum { NAMES_MOST = 1000 };
+#define NAMES_US SECONDS(30)
+
+struct peer_name {
+    deadline good_until;
+    char *client, *reverse;
+};
+static struct map names;
+
+static void name_free(void *p)
 {
-    struct dns_answer names, addresses;
+    struct peer_name *n = p;
+
+    free(n->client);
+    free(n->reverse);
+    free(n);
+}
+
+static bool recall(struct session *s)
+{
+    struct peer_name *n = map_get(&names, s->client_address);
+
+    if (n == NULL)
+        return false;
+    if (deadline_passed(n->good_until)) {
+        name_free(map_take(&names, s->client_address));
+        return false;
+    }
+    s->client_name = kept(s, slice_text(n->client));
+    s->reverse_name = kept(s, slice_text(n->reverse));
+    return true;
+}
+
+static void remember(const struct session *s)
+{
+    struct peer_name *n = xcalloc(1, sizeof *n);
+    void *old;
+
+    if (names.count >= NAMES_MOST)
+        map_done(&names, name_free);
+    n->good_until = deadline_in(NAMES_US);
+    n->client = xstrndup(s->client_name.p, s->client_name.n);
+    n->reverse = xstrndup(s->reverse_name.p, s->reverse_name.n);
+    old = map_set(&names, s->client_address, n);
+    if (old != NULL)
+        name_free(old); /* another session of this client was faster */
+}
+
+/* A name counts only when it leads back to the address. */
+static void look_up_names(struct session *s)
+{
+    struct dns_answer found, addresses;
     deadline by = deadline_in(SECONDS(30));
     struct err err;
 
-    s->client_name = s->reverse_name = S("unknown");
-    if (!s->world->params->smtpd_peername_lookup)
+    if (host_lookup_name(&s->client, &s->arena, by, &found, &err) != DNS_FOUND || found.records == NULL)
         return;
-    if (host_lookup_name(&s->client, &s->arena, by, &names, &err) != DNS_FOUND || names.records == NULL)
-        return;
-    s->reverse_name = names.records->text;
+    s->reverse_name = found.records->text;
     if (host_lookup(s->reverse_name, s->client.u.any.sa_family, &s->arena, by, &addresses, &err) != DNS_FOUND)
         return;
     for (const struct dns_record *r = addresses.records; r != NULL; r = r->next)
         if (endpoint_same_host(&r->address, &s->client))
             s->client_name = s->reverse_name;
+}
+
+static void find_names(struct session *s)
+{
+    s->client_name = s->reverse_name = S("unknown");
+    if (!s->world->params->smtpd_peername_lookup || recall(s))
+        return;
+    look_up_names(s);
+    remember(s);
 }
 
 void peer_identify(struct session *s)
