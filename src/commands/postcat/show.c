@@ -215,6 +215,8 @@ static void show_record(struct show *s, int type, slice data, int64_t offset)
     case RECORD_SIZE:
         if (s->extracted_at == 0 && size_record_parse(data, &size) && size.message_bytes > 0 && size.data_offset > 0)
             jump_by_size(s, &size);
+        if (s->part != IN_ENVELOPE)
+            return; /* the content comes next; this record is not part of it */
         break;
     case RECORD_POINTER:
     case RECORD_PADDING:

@@ -40,22 +40,34 @@ static enum table_got look_up(const struct desk *d, const char *id, const struct
     return got;
 }
 
+/* Plain words, parted by commas or blanks, are an address each; anything with the marks of a header is read as one. */
+static bool cut_result(slice *value, struct arena *arena, slice *address)
+{
+    struct header_address found;
+
+    if (slice_find_any(*value, "<>\"()") == SLICE_NONE)
+        return cut_word(value, ", \t\r\n", address);
+    if (!header_next_address(value, arena, &found))
+        return false;
+    *address = found.address;
+    return true;
+}
+
 /* The next address of a table's value, rewritten; "@domain" takes the local part of KEY. */
 static bool next_result(const struct desk *d, slice *value, slice key, struct arena *arena, deadline by, slice *out,
                         bool *any, struct err *err)
 {
-    struct header_address found;
-    slice local, domain;
+    slice local, domain, address;
 
-    *any = header_next_address(value, arena, &found);
+    *any = cut_result(value, arena, &address);
     if (!*any)
         return true;
-    if (found.address.n > 1 && found.address.p[0] == '@') {
+    if (address.n > 1 && address.p[0] == '@') {
         address_split(key, &local, &domain);
-        if (!arena_printf(arena, &found.address, "%.*s%.*s", S_ARG(local), S_ARG(found.address)))
+        if (!arena_printf(arena, &address, "%.*s%.*s", S_ARG(local), S_ARG(address)))
             return err_set(err, ERR_LIMIT, "address too long");
     }
-    return desk_rewrite_internal(d, found.address, arena, by, out, err);
+    return desk_rewrite_internal(d, address, arena, by, out, err);
 }
 
 /* ---- canonical ---- */
