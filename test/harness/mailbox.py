@@ -17,7 +17,7 @@ def mbox(path: Path) -> list[str]:
 def maildir(path: Path) -> list[str]:
     """The messages of a Maildir, in the order of their names."""
     files = [file for sub in ("new", "cur") if (path / sub).is_dir() for file in (path / sub).iterdir()]
-    return [file.read_bytes().decode("utf-8", "surrogateescape") for file in sorted(files, key=lambda file: file.name)]
+    return [file.read_bytes().decode("utf-8", "surrogateescape") for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)]
 
 
 def header(message: str, name: str) -> str | None:
