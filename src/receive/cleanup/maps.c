@@ -1,11 +1,11 @@
 #include "receive/cleanup/maps.h"
 
 #include "core/base/cut.h"
+#include "mail/content/address_list.h"
 #include "mail/events/events.h"
 #include "mail/syntax/address.h"
-#include "mail/syntax/header.h"
 
-enum { VALUE_MOST = 8 << 20, CANONICAL_DEPTH = 10 };
+enum { VALUE_MOST = 8 << 20, CANONICAL_DEPTH = 10, RESULT_TOKENS_MOST = 1 << 20 };
 
 struct locality {
     const struct desk *desk;
@@ -40,28 +40,33 @@ static enum table_got look_up(const struct desk *d, const char *id, const struct
     return got;
 }
 
-/* Plain words, parted by commas or blanks, are an address each; anything with the marks of a header is read as one. */
-static bool cut_result(slice *value, struct arena *arena, slice *address)
+/* A table's value is read as an address header's is: words outside <> are an address each. */
+static bool results_parse(slice value, struct arena *arena, struct list_node **first, struct err *err)
 {
-    struct header_address found;
-
-    if (slice_find_any(*value, "<>\"()") == SLICE_NONE)
-        return cut_word(value, ", \t\r\n", address);
-    if (!header_next_address(value, arena, &found))
-        return false;
-    *address = found.address;
-    return true;
+    return address_list_parse(value, RESULT_TOKENS_MOST, arena, first) || err_set(err, ERR_LIMIT, "table value too long");
 }
 
-/* The next address of a table's value, rewritten; "@domain" takes the local part of KEY. */
-static bool next_result(const struct desk *d, slice *value, slice key, struct arena *arena, deadline by, slice *out,
+static bool result_unquote(slice external, struct arena *arena, slice *out)
+{
+    AUTO_BUF struct buf internal = BUF_INIT(VALUE_MOST);
+
+    return address_unquote(external, &internal) && arena_copy(arena, buf_slice(&internal), out);
+}
+
+/* The next address of *AT, rewritten; "@domain" takes the local part of KEY.  *ANY is false when there is none. */
+static bool next_result(const struct desk *d, struct list_node **at, slice key, struct arena *arena, deadline by, slice *out,
                         bool *any, struct err *err)
 {
     slice local, domain, address;
 
-    *any = cut_result(value, arena, &address);
+    while (*at != NULL && (*at)->kind != NODE_ADDRESS)
+        *at = (*at)->next;
+    *any = *at != NULL;
     if (!*any)
         return true;
+    if (!result_unquote((*at)->text, arena, &address))
+        return err_set(err, ERR_LIMIT, "address too long");
+    *at = (*at)->next;
     if (address.n > 1 && address.p[0] == '@') {
         address_split(key, &local, &domain);
         if (!arena_printf(arena, &address, "%.*s%.*s", S_ARG(local), S_ARG(address)))
@@ -80,7 +85,8 @@ static bool apply_canonical(const struct desk *d, const char *id, const struct a
 
     for (int depth = 0; depth < CANONICAL_DEPTH; depth++) {
         enum table_got got = look_up(d, id, m, at, by, &value, err);
-        slice rest = buf_slice(&value), next = at, more;
+        slice next = at, more;
+        struct list_node *rest;
         bool any, several;
 
         if (got == TABLE_FAILED)
@@ -89,7 +95,7 @@ static bool apply_canonical(const struct desk *d, const char *id, const struct a
             *address = at;
             return true;
         }
-        if (!next_result(d, &rest, at, arena, by, &next, &any, err) ||
+        if (!results_parse(buf_slice(&value), arena, &rest, err) || !next_result(d, &rest, at, arena, by, &next, &any, err) ||
             !next_result(d, &rest, at, arena, by, &more, &several, err))
             return false;
         if (several)
@@ -175,9 +181,12 @@ static enum expand_got replace_entry(const struct desk *d, const char *id, size_
 {
     slice key = e->items[at].address, address;
     int depth = e->items[at].depth + 1;
+    struct list_node *rest;
     bool any, first = true;
 
-    while (next_result(d, &value, key, arena, by, &address, &any, err)) {
+    if (!results_parse(value, arena, &rest, err))
+        return EXPAND_FAILED;
+    while (next_result(d, &rest, key, arena, by, &address, &any, err)) {
         const struct address_entry entry = {address, depth, any && slice_eq_case(address, key)};
 
         if (!any) {
@@ -230,7 +239,7 @@ bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m,
               deadline by, slice *out, struct err *err)
 {
     AUTO_BUF struct buf value = BUF_INIT(VALUE_MOST);
-    slice rest;
+    struct list_node *rest;
     bool any;
 
     *out = S("");
@@ -244,6 +253,5 @@ bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m,
     case TABLE_FOUND:
         break;
     }
-    rest = buf_slice(&value);
-    return next_result(d, &rest, address, arena, by, out, &any, err);
+    return results_parse(buf_slice(&value), arena, &rest, err) && next_result(d, &rest, address, arena, by, out, &any, err);
 }

@@ -31,7 +31,7 @@ static int enter_scratch(void **state)
             return -1;
     fd = open("etc/main.cf", O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0 || dprintf(fd, "myhostname = mx.example\nmydestination = mx.example\nmessage_size_limit = 3000\n"
-                              "virtual_alias_maps = inline:{ {list=a, b, a}, loop=loop2, loop2=loop }\n") < 0)
+                              "virtual_alias_maps = inline:{ {list=a, b, a}, loop=loop2, loop2=loop, {words=a b \"c d\"@x.test e@x.test} }\n") < 0)
         return -1;
     return close(fd);
 }
@@ -191,6 +191,11 @@ static const struct row {
      "T 10 5|S alice@mx.example|A dsn_orig_rcpt=rfc822;list@mx.example|O list|R a@mx.example|A "
      "dsn_orig_rcpt=rfc822;list@mx.example|O list|R b@mx.example|M |N Received: x|N To: a@mx.example|N Date: x|N From: "
      "y@mx.example|N |N body|X |E "},
+    {"words and quotes in a value", HEAD "|R words|" BODY "|E ", 178, 0, "incoming",
+     "T 10 5|S alice@mx.example|A dsn_orig_rcpt=rfc822;words@mx.example|O words|R a@mx.example|A "
+     "dsn_orig_rcpt=rfc822;words@mx.example|O words|R b@mx.example|A dsn_orig_rcpt=rfc822;words@mx.example|O words|R c "
+     "d@x.test|A dsn_orig_rcpt=rfc822;words@mx.example|O words|R e@x.test|M |N Received: x|N To: a@mx.example|N Date: x|N "
+     "From: y@mx.example|N |N body|X |E "},
     {"hold", HEAD "|f 4|R bob|" BODY "|E ", 128, 0, "hold",
      "T 10 5|S alice@mx.example|A dsn_orig_rcpt=rfc822;bob@mx.example|O bob|R bob@mx.example|M |N Received: x|N To: "
      "a@mx.example|N Date: x|N From: y@mx.example|N |N body|X |E "},
