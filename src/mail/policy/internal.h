@@ -45,6 +45,9 @@ struct restriction {
     const char *name;
     enum walk_result (*check)(struct walk *w, const struct restriction_use *use);
     bool takes_table;
+    bool is_prefix;       /* says something of the next one: warn_if_reject */
+    bool ends_list;       /* nothing behind it is reached */
+    bool guards_relaying; /* keeps strangers from relaying */
 };
 
 /* NULL: no such restriction. */

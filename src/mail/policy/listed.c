@@ -30,6 +30,16 @@ static enum walk_result unknown(struct walk *w, int code, const char *table)
                        show ? " in " : "", show ? table : "", show ? " table" : "");
 }
 
+/* Names that every mail system takes mail for, whether or not a table has them. */
+static bool is_required_name(const struct walk *w)
+{
+    slice local, domain;
+
+    address_split(w->question->resolved.recipient, &local, &domain);
+    return slice_eq_case(local, S("postmaster")) || slice_eq_case(local, S("mailer-daemon")) ||
+           slice_eq_case(local, slice_text(w->policy->params->double_bounce_sender));
+}
+
 enum walk_result listed_check(struct walk *w)
 {
     const struct params *c = w->policy->params;
@@ -54,6 +64,8 @@ enum walk_result listed_check(struct walk *w)
 
     if (!walk_resolve(w))
         return WALK_REFUSE;
+    if ((w->question->resolved.flags & RESOLVE_LOCAL) != 0 && is_required_name(w))
+        return WALK_ON;
     for (size_t i = 0; i < COUNT_OF(early); i++) {
         got = find(w, early[i].tables, all, (w->question->resolved.flags & RESOLVE_LOCAL) != 0, &err);
         if (got == TABLE_FOUND)

@@ -32,7 +32,6 @@ enum walk_result walk_refuse(struct walk *w, int code, const char *dsn, const ch
     text = formatted(w->question->arena, format, args);
     va_end(args);
     if (w->warn_if_reject) {
-        w->warn_if_reject = false;
         walk_note(w, "reject_warning", S(""), "%d %s %.*s", code, dsn, S_ARG(text));
         return WALK_ON;
     }
@@ -104,13 +103,18 @@ bool walk_resolve(struct walk *w)
     return true;
 }
 
+/* warn_if_reject covers the one restriction behind it; a list that this restriction leads to is covered as a whole. */
 enum walk_result restriction_list_walk(struct walk *w, const struct restriction_list *list)
 {
+    bool inherited = w->warn_if_reject;
+
     if (++w->depth > DEPTH_MOST)
         return walk_misconfigured(w, "restriction classes nested deeper than %d", DEPTH_MOST);
     for (size_t i = 0; i < list->count; i++) {
         enum walk_result r = list->uses[i].what->check(w, &list->uses[i]);
 
+        if (!list->uses[i].what->is_prefix)
+            w->warn_if_reject = inherited;
         if (r != WALK_ON) {
             w->depth--;
             return r;
@@ -167,6 +171,30 @@ bool restriction_list_parse(struct policy *p, slice text, struct restriction_lis
     return true;
 }
 
+/* Does LIST refuse mail for strangers somewhere a client without rights gets to? */
+static bool list_guards(const struct restriction_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        bool only_warns = i > 0 && list->uses[i - 1].what->is_prefix;
+
+        if (list->uses[i].what->ends_list)
+            return false;
+        if (list->uses[i].what->guards_relaying && !only_warns)
+            return true;
+    }
+    return false;
+}
+
+/* A server without any of these would relay for the whole world. */
+static bool relaying_is_guarded(const struct policy *p, struct err *err)
+{
+    return list_guards(&p->lists[POLICY_RELAY]) || list_guards(&p->lists[POLICY_RECIPIENT]) ||
+           err_set(err, ERR_CONFIG,
+                   "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify at least one working "
+                   "instance of: reject_unauth_destination, defer_unauth_destination, reject, defer, defer_if_permit or "
+                   "check_relay_domains");
+}
+
 static bool open_lists(struct policy *p, struct err *err)
 {
     const struct params *c = p->params;
@@ -187,7 +215,7 @@ static bool open_lists(struct policy *p, struct err *err)
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (!restriction_list_parse(p, slice_text(rows[i].text), &p->lists[rows[i].list], err))
             return err_note(err, "%s", rows[i].name);
-    return true;
+    return relaying_is_guarded(p, err);
 }
 
 static bool open_tables(struct policy *p, struct err *err)

@@ -153,21 +153,21 @@ static enum walk_result check_recipient_access(struct walk *w, const struct rest
 }
 
 static const struct restriction restrictions[] = {
-    {"permit", permit, false},
-    {"reject", reject, false},
-    {"defer", defer, false},
-    {"permit_mynetworks", permit_mynetworks, false},
-    {"permit_sasl_authenticated", permit_sasl_authenticated, false},
-    {"permit_auth_destination", permit_auth_destination, false},
-    {"reject_unauth_destination", reject_unauth_destination, false},
-    {"defer_unauth_destination", defer_unauth_destination, false},
-    {"reject_unlisted_recipient", reject_unlisted_recipient, false},
-    {"check_recipient_maps", reject_unlisted_recipient, false},
-    {"warn_if_reject", warn_if_reject, false},
-    {"check_client_access", check_client_access, true},
-    {"check_helo_access", check_helo_access, true},
-    {"check_sender_access", check_sender_access, true},
-    {"check_recipient_access", check_recipient_access, true},
+    {.name = "permit", .check = permit, .ends_list = true},
+    {.name = "reject", .check = reject, .guards_relaying = true},
+    {.name = "defer", .check = defer, .guards_relaying = true},
+    {.name = "permit_mynetworks", .check = permit_mynetworks},
+    {.name = "permit_sasl_authenticated", .check = permit_sasl_authenticated},
+    {.name = "permit_auth_destination", .check = permit_auth_destination},
+    {.name = "reject_unauth_destination", .check = reject_unauth_destination, .guards_relaying = true},
+    {.name = "defer_unauth_destination", .check = defer_unauth_destination, .guards_relaying = true},
+    {.name = "reject_unlisted_recipient", .check = reject_unlisted_recipient},
+    {.name = "check_recipient_maps", .check = reject_unlisted_recipient},
+    {.name = "warn_if_reject", .check = warn_if_reject, .is_prefix = true},
+    {.name = "check_client_access", .check = check_client_access, .takes_table = true},
+    {.name = "check_helo_access", .check = check_helo_access, .takes_table = true},
+    {.name = "check_sender_access", .check = check_sender_access, .takes_table = true},
+    {.name = "check_recipient_access", .check = check_recipient_access, .takes_table = true},
 };
 
 const struct restriction *restriction_find(slice name)
