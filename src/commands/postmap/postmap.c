@@ -1,7 +1,11 @@
 /* postmap(1) and, by that name, postalias(1): make, change and ask lookup tables.  They differ in the text they read and in how
  * a pair is shown. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +29,7 @@ struct options {
     const struct dialect *dialect;
     bool incremental, replace, no_warning, list;
     unsigned nul; /* TABLE_WRITE_KEY_NUL, TABLE_WRITE_NO_NUL */
-    bool no_fold;
+    bool no_fold, keep_root, standard_mode;
     const char *query, *remove, *config;
 };
 
@@ -67,6 +71,12 @@ static struct options parse_options(const struct dialect *dialect, int argc, cha
             break;
         case 'f':
             o.no_fold = true;
+            break;
+        case 'o':
+            o.keep_root = true;
+            break;
+        case 'p':
+            o.standard_mode = true;
             break;
         case 'N':
             o.nul = TABLE_WRITE_KEY_NUL;
@@ -146,35 +156,66 @@ static void put_marks(const struct params *p, struct table_writer *w, const stru
     put_text(w, o, "YP_MASTER_NAME", p->myhostname);
 }
 
-static void build(const struct params *p, const struct options *o, const char *argument)
+/* A table belongs to whoever owns its source, is made with that user's rights, and is as private as the source. */
+static mode_t become_owner(const struct options *o, int fd, const char *path)
 {
-    AUTO_BUF struct buf name = BUF_INIT(4096), text = BUF_INIT(FILE_MOST), line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST),
-                        value = BUF_INIT(ENTRY_MOST);
-    int line_number = 0, first_line;
-    struct table_writer *w;
-    const char *path;
-    slice rest;
-    struct err err;
+    struct stat st;
 
-    full_name(p, argument, &name);
-    path = strchr(buf_text(&name), ':') + 1;
-    if (!file_read_path(path, &text, &err))
-        event_fatal("%s", err.text);
-    w = table_writer_open_as(
-        buf_slice(&name), &(struct table_write_options){.flags = o->nul | (o->incremental ? 0 : TABLE_WRITE_TRUNCATE)}, &err);
-    if (w == NULL)
-        event_fatal("%s", err.text);
-    rest = buf_slice(&text);
+    if (fstat(fd, &st) != 0)
+        event_fatal("examine %s: %m", path);
+    if (geteuid() == 0 && st.st_uid != 0 && !o->keep_root &&
+        (setgroups(0, NULL) != 0 || setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0))
+        event_fatal("act as the owner of %s: %m", path);
+    return o->standard_mode ? 0644 : st.st_mode & 0666;
+}
+
+static void become_root_again(void)
+{
+    if (getuid() == 0 && (seteuid(0) != 0 || setegid(0) != 0))
+        event_fatal("become root again: %m");
+}
+
+static void put_lines(struct table_writer *w, const struct options *o, const char *path, slice rest)
+{
+    AUTO_BUF struct buf line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST), value = BUF_INIT(ENTRY_MOST);
+    int line_number = 0, first_line;
+
     while (conf_next_line(&rest, &line_number, &first_line, &line)) {
         if (o->dialect->parse(buf_slice(&line), &key, &value))
             put(w, o, &key, &value);
         else
             event_warning("%s, line %d: %s", path, first_line, o->dialect->complaint);
     }
+}
+
+/* From the file, or with -i from standard input on top of what is there. */
+static void build(const struct params *p, const struct options *o, const char *argument)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096), text = BUF_INIT(FILE_MOST);
+    struct table_write_options how = {.flags = o->nul | (o->incremental ? 0U : TABLE_WRITE_TRUNCATE)};
+    struct table_writer *w;
+    const char *path;
+    AUTO_FD int fd = -1;
+    struct err err;
+
+    full_name(p, argument, &name);
+    path = strchr(buf_text(&name), ':') + 1;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && !(o->incremental && errno == ENOENT))
+        event_fatal("open %s: %m", path);
+    if (fd >= 0)
+        how.mode = become_owner(o, fd, path);
+    if (!file_read_all(o->incremental ? STDIN_FILENO : fd, &text, &err))
+        event_fatal("%s: %s", o->incremental ? "standard input" : path, err.text);
+    w = table_writer_open_as(buf_slice(&name), &how, &err);
+    if (w == NULL)
+        event_fatal("%s", err.text);
+    put_lines(w, o, o->incremental ? "standard input" : path, buf_slice(&text));
     if (o->dialect->marks)
         put_marks(p, w, o);
     if (!table_writer_close(w, &err))
         event_fatal("%s", err.text);
+    become_root_again();
 }
 
 /* ---- asking ---- */
@@ -199,7 +240,7 @@ static bool query_one(const struct params *p, const struct options *o, const cha
     enum table_got got;
 
     full_name(p, argument, &name);
-    t = table_open(buf_slice(&name), (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL, &err);
+    t = table_open(buf_slice(&name), (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL | TABLE_NO_LOOP | TABLE_NO_PROXY, &err);
     if (t == NULL)
         event_fatal("%s", err.text);
     got = table_get(t, key, NEVER, &value, &err);
