@@ -20,7 +20,7 @@ $postmap hash:$PWD/foreign 2>&1 | sed "s,$PWD,DIR,g"; [ -e foreign.db ] && echo 
 # -i reads standard input, so a deleted key stays deleted.
 printf 'new 9\n' | $postmap -i hash:$PWD/root; $postmap -d k hash:$PWD/root; printf 'z 1\n' | $postmap -i hash:$PWD/root
 $postmap -q k hash:$PWD/root; echo "status $?"; $postmap -s hash:$PWD/root | sort
-$postmap -q B hash:$PWD/own/m644; printf 'a\nzz\nb\n' | $postmap -q - hash:$PWD/own/m644
+$postmap -q B hash:$PWD/own/m644; printf 'a\nzz\nb\n' | $postmap -q - hash:$PWD/own/m644; echo "status $?"
 """
 
 
@@ -29,6 +29,7 @@ $postmap -q B hash:$PWD/own/m644; printf 'a\nzz\nb\n' | $postmap -q - hash:$PWD/
 @pytest.mark.needs_program("sbin/postmap")
 def test_owner_mode_and_increment() -> None:
     with Postfix() as system:
+        system.start()
         debians, ours = (system.run(["sh", "-c", SCRIPT, "sh", str(program)]).stdout
                          for program in ("postmap", paths.build_root() / "sbin/postmap"))
     assert "own/m640.db 640 alice" in debians and "status 1" in debians
