@@ -1,0 +1,85 @@
+/* Values that cannot be used end the program with the parameter's name; good ones arrive in their fields. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/attributes.h"
+#include "mail/params/params.h"
+
+static char directory[] = "/tmp/params-test.XXXXXX";
+
+static struct params *load(const char *line, struct err *err)
+{
+    char path[100];
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/main.cf", directory);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fprintf(f, "myhostname = mx.example\n%s\n", line);
+    assert_int_equal(fclose(f), 0);
+    return params_load(directory, NULL, 0, err);
+}
+
+static void test_bad_values(void **state)
+{
+    static const struct {
+        const char *line, *named;
+    } rows[] = {
+        {"queue_run_delay = 3x", "queue_run_delay"},
+        {"smtpd_timeout = ${x", "smtpd_timeout"},
+        {"smtpd_helo_required = maybe", "smtpd_helo_required"},
+        {"message_size_limit = a", "message_size_limit"},
+        {"smtpd_recipient_limit = 10q", "smtpd_recipient_limit"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct err err = {0};
+        struct params *p = load(rows[i].line, &err);
+
+        if (p != NULL)
+            fail_msg("taken: %s", rows[i].line);
+        assert_non_null(strstr(err.text, rows[i].named));
+    }
+}
+
+static void test_good_values(void **state)
+{
+    struct err err;
+    struct params *p = load("queue_run_delay = 2h\nsmtpd_recipient_limit = ${stress?{1}:{20}}\nmydestination = $myhostname, x", &err);
+
+    (void)state;
+    assert_non_null(p);
+    assert_int_equal(p->queue_run_delay_us, (int64_t)7200 * 1000000);
+    assert_int_equal(p->smtpd_recipient_limit, 20);
+    assert_string_equal(p->mydestination, "mx.example, x");
+    params_free(p);
+}
+
+static int enter(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) == NULL;
+}
+
+static int leave(void **state)
+{
+    char path[100];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/main.cf", directory);
+    return unlink(path) != 0 || rmdir(directory) != 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_values), cmocka_unit_test(test_good_values)};
+
+    return cmocka_run_group_tests(tests, enter, leave);
+}
