@@ -84,8 +84,8 @@ static void log_received(const struct pickup *p)
     });
 }
 
-/* The file's end is looked at before anything is sent: more than the limit was never accepted by postdrop. */
-static bool size_is_good(struct pickup *p)
+/* The walkthrough's row B12: the file's end is looked at before anything is sent; reading then goes on where it was. */
+static bool look_at_end(struct pickup *p)
 {
     off_t here = lseek(p->fd, 0, SEEK_CUR), end = lseek(p->fd, 0, SEEK_END);
 
@@ -99,7 +99,7 @@ static bool begin_content(struct pickup *p)
     char date[MAIL_DATE_MOST];
 
     log_received(p);
-    if (!size_is_good(p) || !put(p, RECORD_CONTENT, S("")))
+    if (!look_at_end(p) || !put(p, RECORD_CONTENT, S("")))
         return false;
     mail_date_print(p->st->st_mtime, date);
     p->at_content_start = true;
