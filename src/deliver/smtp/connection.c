@@ -48,9 +48,10 @@ struct outcome outcome_said(const struct connection *c, const struct reply *repl
     reason = arena_format(arena, reason, "host %s said: %.*s (in reply to %s command)", c->label, S_ARG(text), command);
     relay = arena_keep(arena, slice_text(c->relay), relay);
     host = arena_keep(arena, slice_text(c->host), host);
+    /* A reply that is neither yes nor no where only these make sense will not get better: a protocol error. */
     return (struct outcome){
-        .kind = reply->code >= 500 ? OUTCOME_BOUNCED : OUTCOME_DEFERRED,
-        .dsn = reply->dsn,
+        .kind = reply->code / 100 == 4 ? OUTCOME_DEFERRED : OUTCOME_BOUNCED,
+        .dsn = reply->code / 100 == 4 || reply->code / 100 == 5 ? reply->dsn : (struct dsn_code){5, 5, 0},
         .reason = reason,
         .diag_type = S("smtp"),
         .diag_text = text,
@@ -87,16 +88,18 @@ void connection_close(struct connection *c, bool bye)
     free(c);
 }
 
-/* The server itself does not want to talk: another may, so this never bounces. */
-static struct outcome refused(const struct connection *c, const struct reply *reply, struct arena *arena)
+/* The server itself does not want to talk.  TRY_LATER: a 5xx here means the server, not the mail. */
+static struct outcome refused(const struct connection *c, const struct reply *reply, bool try_later, struct arena *arena)
 {
     struct outcome o = outcome_said(c, reply, "", arena);
     slice reason = o.reason;
 
     reason = arena_format(arena, reason, "host %s refused to talk to me: %.*s", c->label, S_ARG(o.diag_text));
     o.reason = reason;
-    o.kind = OUTCOME_DEFERRED;
-    o.dsn.class = 4;
+    if (reply->code / 100 == 5 && try_later) {
+        o.kind = OUTCOME_DEFERRED;
+        o.dsn.class = 4;
+    }
     return o;
 }
 
@@ -147,7 +150,7 @@ static bool greet(struct connection *c, const struct params *p, struct arena *ar
         return false;
     }
     if (reply.code / 100 != 2) {
-        *why = refused(c, &reply, arena);
+        *why = refused(c, &reply, p->smtp_skip_5xx_greeting, arena);
         return false;
     }
     if (!p->smtp_never_send_ehlo) {
@@ -160,7 +163,7 @@ static bool greet(struct connection *c, const struct params *p, struct arena *ar
             return true;
         }
         if (reply.code == 421) {
-            *why = refused(c, &reply, arena);
+            *why = refused(c, &reply, true, arena);
             return false;
         }
     }
@@ -170,7 +173,7 @@ static bool greet(struct connection *c, const struct params *p, struct arena *ar
     }
     if (reply.code / 100 == 2)
         return true;
-    *why = refused(c, &reply, arena);
+    *why = refused(c, &reply, false, arena);
     return false;
 }
 

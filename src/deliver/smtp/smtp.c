@@ -60,6 +60,13 @@ static bool over_idle(struct delivery *d, const struct destination *dest)
     return end != TRANSACTION_LOST_EARLY && d->todo == 0;
 }
 
+/* Trouble with a server that is not the last one: the delivery line will name another, so this one is told of here. */
+static void tell_trouble(const struct delivery *d, const struct outcome *why)
+{
+    if (!d->last_server && !slice_eq(why->relay, S("none")))
+        event_info("%.*s: %.*s", S_ARG(d->request->wire.queue_id), S_ARG(why->reason));
+}
+
 /* One server, freshly connected.  True: it talked to us. */
 static bool over_new(struct delivery *d, const struct destination *dest, const struct target *target)
 {
@@ -68,6 +75,7 @@ static bool over_new(struct delivery *d, const struct destination *dest, const s
 
     if (c == NULL) {
         reset_soft(d, &why);
+        tell_trouble(d, &why);
         if (d->last_server)
             agent_destination_failed(d->request, &why);
         return false;
@@ -75,6 +83,7 @@ static bool over_new(struct delivery *d, const struct destination *dest, const s
     connected_now(d, c);
     if (transaction_run(d, c, &why) != TRANSACTION_DONE) {
         reset_soft(d, &why);
+        tell_trouble(d, &why);
         if (d->last_server)
             agent_destination_failed(d->request, &why);
     }

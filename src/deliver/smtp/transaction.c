@@ -66,10 +66,10 @@ static bool say_mail(struct talk *t)
     (void)buf_add(&line, S("MAIL FROM:<"));
     (void)address_quote(w->sender, &line);
     (void)buf_add_char(&line, '>');
-    if (t->c->features & HAS_SIZE)
+    if ((t->c->features & HAS_SIZE) && t->c->size_limit > 0)
         (void)buf_addf(&line, " SIZE=%lld", (long long)w->size);
-    if ((t->c->features & HAS_8BITMIME) && slice_eq_case(w->encoding, S("8bit")))
-        (void)buf_add(&line, S(" BODY=8BITMIME"));
+    if ((t->c->features & HAS_8BITMIME) && w->encoding.n > 0)
+        (void)buf_add(&line, slice_eq_case(w->encoding, S("8bit")) ? S(" BODY=8BITMIME") : S(" BODY=7BIT"));
     (void)buf_add(&line, S("\r\n"));
     return stream_write(t->c->stream, buf_slice(&line), deadline_in(t->d->params->smtp_mail_timeout_us), &t->err);
 }
@@ -165,6 +165,8 @@ static bool envelope(struct talk *t, bool *go, size_t *accepted)
     if (!*go && *accepted > 0) {
         struct outcome o = outcome_said(t->c, &reply, "DATA", t->arena);
 
+        if (reply.code / 100 == 2)
+            o.reason = arena_format(t->arena, o.reason, "Protocol error: %.*s", S_ARG(o.reason));
         answer_all(t->d, RCPT_ACCEPTED, &o);
     }
     return true;
@@ -248,6 +250,7 @@ static bool end_of_data(struct talk *t)
     o = outcome_said(t->c, &reply, "end of DATA", t->arena);
     if (reply.code / 100 == 2) {
         o.kind = OUTCOME_DELIVERED;
+        o.dsn = reply.dsn;
         o.reason = o.diag_text;
         o.action = S("relayed");
         o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");

@@ -12,7 +12,8 @@ struct reply_line {
     struct dsn_code dsn; /* zero: none */
     slice text;          /* behind code, separator and enhanced code */
 };
-/* Parses LINE, which is without its CRLF.  Pure.  False, *OUT untouched, when LINE is not a reply line. */
+/* Parses LINE, which is without its CRLF.  Pure.  False, *OUT untouched, when LINE is not a reply line.  Any three digits are a
+ * code, also those that no server may send: taking such a line for none would make the next reply its answer. */
 bool reply_line_parse(slice line, struct reply_line *out);
 
 struct reply {
@@ -21,8 +22,8 @@ struct reply {
     bool has_dsn;
     slice text;          /* all lines joined by '\n', each with its code: "250-a\n250 b"; in the arena */
 };
-/* Reads a whole reply; lines that are not replies are joined to it as the field does.  At most 100 lines, 2048 bytes each
- * kept.  ERR_PEER: closed; ERR_TIMEOUT. */
+/* Reads a whole reply; lines that are not replies are joined to it as the field does.  At most 100 lines; of each
+ * the first 2048 bytes count.  ERR_PEER: closed; ERR_TIMEOUT. */
 MUST_CHECK bool reply_read(struct stream *s, struct arena *arena, deadline by, struct reply *out, struct err *err);
 
 #endif

@@ -20,8 +20,8 @@ static const struct row {
     {"empty text", S_INIT("250 "), true, {250, true, {0}, S_INIT("")}},
     {"no separator", S_INIT("250ok"), false, {0}},
     {"two digits", S_INIT("25 ok"), false, {0}},
-    {"code 199", S_INIT("199 ok"), false, {0}},
-    {"code 600", S_INIT("600 ok"), false, {0}},
+    {"a code nobody may send", S_INIT("999 what"), true, {999, true, {0}, S_INIT("what")}},
+    {"below all codes", S_INIT("099 what"), true, {99, true, {0}, S_INIT("what")}},
     {"empty", S_INIT(""), false, {0}},
 };
 
