@@ -30,14 +30,38 @@ static enum walk_result unknown(struct walk *w, int code, const char *table)
                        show ? " in " : "", show ? table : "", show ? " table" : "");
 }
 
-/* Names that every mail system takes mail for, whether or not a table has them. */
-static bool is_required_name(const struct walk *w)
+/* RFC 5321 section 4.5.1: "RCPT TO:<postmaster>"; and what notices about notices go to. */
+static bool is_always_taken(const struct walk *w, slice local)
 {
-    slice local, domain;
-
-    address_split(w->question->resolved.recipient, &local, &domain);
-    return slice_eq_case(local, S("postmaster")) || slice_eq_case(local, S("mailer-daemon")) ||
+    return slice_eq_case(w->question->recipient, S("postmaster")) ||
            slice_eq_case(local, slice_text(w->policy->params->double_bounce_sender));
+}
+
+/* Names that every mail system takes mail for, whether or not a table has them. */
+static bool is_required_name(slice local)
+{
+    return slice_eq_case(local, S("postmaster")) || slice_eq_case(local, S("mailer-daemon"));
+}
+
+/* What trivial-rewrite sends to error(8) or retry(8), from transport_maps or relocated_maps, is refused with the words
+ * that the notice would have: error for good and retry for now, whatever the class of the code. */
+static enum walk_result undeliverable(struct walk *w)
+{
+    bool for_good = slice_eq(w->question->resolved.transport, S("error"));
+    slice why = w->question->resolved.nexthop;
+    struct dsn_code code = {.subject = 1, .detail = 1};
+    char dsn[DSN_CODE_TEXT];
+
+    if (!for_good && !slice_eq(w->question->resolved.transport, S("retry")))
+        return WALK_ON;
+    if (cut_dsn_code(&why, &code))
+        why = slice_trim(why);
+    code.class = for_good ? 5 : 4;
+    dsn_code_print(code, dsn);
+    if (why.n == 0)
+        why = S("Address is undeliverable");
+    return walk_refuse(w, for_good ? 550 : 450, dsn, "<%.*s>: Recipient address rejected: %.*s",
+                       S_ARG(w->question->recipient), S_ARG(why));
 }
 
 enum walk_result listed_check(struct walk *w)
@@ -64,8 +88,15 @@ enum walk_result listed_check(struct walk *w)
 
     if (!walk_resolve(w))
         return WALK_REFUSE;
-    if ((w->question->resolved.flags & RESOLVE_LOCAL) != 0 && is_required_name(w))
-        return WALK_ON;
+    if ((w->question->resolved.flags & RESOLVE_LOCAL) != 0) {
+        slice local, domain;
+
+        address_split(w->question->resolved.recipient, &local, &domain);
+        if (is_always_taken(w, local))
+            return WALK_ON;
+        if (is_required_name(local))
+            return undeliverable(w);
+    }
     for (size_t i = 0; i < COUNT_OF(early); i++) {
         got = find(w, early[i].tables, all, (w->question->resolved.flags & RESOLVE_LOCAL) != 0, &err);
         if (got == TABLE_FOUND)
@@ -73,6 +104,8 @@ enum walk_result listed_check(struct walk *w)
         if (got == TABLE_FAILED)
             return walk_trouble(w, w->question->recipient, "Recipient address", &err);
     }
+    if (undeliverable(w) == WALK_REFUSE)
+        return WALK_REFUSE;
     for (size_t i = 0; i < COUNT_OF(by_class); i++) {
         if ((w->question->resolved.flags & by_class[i].class) == 0)
             continue;

@@ -31,6 +31,10 @@ CONFIGURATION = (
 )
 
 
+# Debian's cleanup says so when more than a second goes by between two steps of its own.
+OF_A_BUSY_MACHINE = "file system clock is 1 seconds ahead of local clock|resetting file time stamps - this hurts performance"
+
+
 def debian(daemon: str) -> Path:
     return paths.oracle() / "usr/lib/postfix/sbin" / daemon
 
@@ -126,5 +130,5 @@ def test_mail_flows(host: str, daemon: str, vendor: str) -> None:
             flow.discarded()
             flow.waiting()
             system.stop()
-        bad = system.log.find(r"\b(fatal|panic|warning): ")
+        bad = system.log.find(rf"\b(fatal|panic|warning): (?!{OF_A_BUSY_MACHINE})")
         assert not bad, "\n".join(found.string for found in bad)
