@@ -126,8 +126,8 @@ static void add_token_node(struct reader *r, enum list_node_kind kind, const str
 
 /* ---- addresses ---- */
 
-/* Where the address that starts at FROM ends: the list's words next to each other are different addresses, and comments in
- * front of a word are that word's. */
+/* Where the address that starts at FROM ends: the list's words next to each other are different addresses, and comments
+ * in front of a word are that word's. */
 static size_t address_end(const struct reader *r, size_t from, enum role role)
 {
     size_t end = from;
@@ -270,6 +270,7 @@ enum { FOLD_AT = 70 };
 struct folder {
     struct buf *out;
     size_t line_start, piece_start; /* in OUT; a line's tab does not count */
+    size_t breaks;
 };
 
 /* A piece is complete: it starts with the blank that may become a line break. */
@@ -282,6 +283,7 @@ static bool fold(struct folder *f)
         memmove(f->out->p + f->piece_start + 1, f->out->p + f->piece_start, f->out->n - f->piece_start - 1);
         f->out->p[f->piece_start] = '\n';
         f->line_start = f->piece_start + 2;
+        f->breaks++;
     }
     return true;
 }
@@ -293,7 +295,8 @@ bool address_list_print(slice name, const struct list_node *first, size_t most, 
 
     if (!buf_add(out, name) || !buf_add(out, S(": ")))
         return false;
-    for (const struct list_node *n = first, *last = NULL; n != NULL && out->n - start < most; last = n, n = n->next) {
+    for (const struct list_node *n = first, *last = NULL; n != NULL && out->n - start - f.breaks <= most;
+         last = n, n = n->next) {
         if (last != NULL && blank_between(last->kind, n->kind) && !buf_add_char(out, ' '))
             return false;
         if (!buf_add(out, n->text))
@@ -306,5 +309,9 @@ bool address_list_print(slice name, const struct list_node *first, size_t most, 
         if ((n->kind == NODE_COMMA || n->kind == NODE_COLON) && !buf_add_char(out, ' '))
             return false;
     }
-    return fold(&f);
+    if (!fold(&f))
+        return false;
+    if (out->n - start - f.breaks > most)
+        buf_truncate(out, f.breaks > 0 ? f.line_start - 2 : start + most);
+    return true;
 }

@@ -53,7 +53,8 @@ static const struct {
      "To: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@bbb, ccccccccccccc@ddd"},
     {"70 fold", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@bbb, cccccccccc@ddd",
      "To: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@bbb,\n\tcccccccccc@ddd"},
-    {"a fold's tab does not count", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b, "
+    {"a fold's tab does not count",
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b, "
      "cccccccccccccccccccccccccccccccccccccccccccc@dd, ddddddddddddddddd@ee",
      "To: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b,\n"
      "\tcccccccccccccccccccccccccccccccccccccccccccc@dd, ddddddddddddddddd@ee"},
@@ -87,6 +88,18 @@ static void respects_limits(void **state)
     assert_true(address_list_parse(S("a, b, c, d"), 3, &arena, &first));
     assert_true(address_list_print(S("To"), first, 10000, &out));
     assert_string_equal(buf_text(&out), "To: a, b");
+    buf_clear(&out);
+    assert_true(address_list_parse(S("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, bbbbbbbb, cc, d"),
+                                   1000, &arena, &first));
+    assert_true(address_list_print(S("To"), first, 81, &out));
+    assert_string_equal(buf_text(&out),
+                        "To: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,\n\tbbbbbbbb, cc, d");
+    buf_clear(&out);
+    assert_true(address_list_print(S("To"), first, 80, &out));
+    assert_string_equal(buf_text(&out), "To: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,");
+    buf_clear(&out);
+    assert_true(address_list_print(S("To"), first, 20, &out));
+    assert_string_equal(buf_text(&out), "To: aaaaaaaaaaaaaaaa");
     assert_false(address_list_parse(S("a, b, c, d, e, f, g, h, i, j, k, l, m"), 1000, &small, &first));
 }
 

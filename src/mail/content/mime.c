@@ -2,22 +2,20 @@
 
 #include "core/base/cut.h"
 
-void mime_init(struct mime *m, size_t header_most_bytes, size_t boundary_most_bytes, unsigned depth_most)
+void mime_init(struct mime *m, size_t boundary_most_bytes, unsigned depth_most)
 {
-    *m = (struct mime){.header_most = header_most_bytes, .boundary_most = boundary_most_bytes, .depth_most = depth_most};
+    *m = (struct mime){.in_header = true, .boundary_most = boundary_most_bytes, .depth_most = depth_most};
     buf_init(&m->boundary, boundary_most_bytes);
     buf_init(&m->open, (boundary_most_bytes + 3) * (depth_most + 1));
-    buf_init(&m->header, header_most_bytes);
 }
 
 void mime_done(struct mime *m)
 {
     buf_done(&m->boundary);
     buf_done(&m->open);
-    buf_done(&m->header);
 }
 
-static bool has_eight_bits(slice s)
+bool mime_has_eight_bits(slice s)
 {
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] >= 128)
@@ -61,14 +59,17 @@ static void content_type(struct mime *m, slice value)
     slice text;
 
     m->entity = MIME_LEAF;
+    m->plain_domain = false;
     buf_clear(&m->boundary);
     if (!cut_parameter(&value, &part))
         return;
     text = buf_slice(&part);
-    if (slice_eq_case(text, S("message/rfc822")) || slice_eq_case(text, S("message/global")))
+    m->plain_domain = slice_eq_case(text, S("message/rfc822"));
+    if (m->plain_domain || slice_eq_case(text, S("message/global")))
         m->entity = MIME_MESSAGE;
     if (!slice_starts_case(text, S("multipart/")))
         return;
+    m->plain_domain = true;
     m->entity = slice_eq_case(text, S("multipart/digest")) ? MIME_DIGEST : MIME_MULTIPART;
     while (cut_parameter(&value, &part)) {
         text = buf_slice(&part);
@@ -77,15 +78,40 @@ static void content_type(struct mime *m, slice value)
     }
 }
 
+/* ---- Content-Transfer-Encoding ---- */
+
+static const struct {
+    slice text;
+    enum mime_encoding encoding;
+} encodings[] = {
+    {S_INIT("7bit"), MIME_7BIT},     {S_INIT("8bit"), MIME_8BIT},
+    {S_INIT("binary"), MIME_BINARY}, {S_INIT("quoted-printable"), MIME_QUOTED_PRINTABLE},
+    {S_INIT("base64"), MIME_BASE64},
+};
+
+const char *mime_encoding_name(enum mime_encoding e)
+{
+    return encodings[e].text.p;
+}
+
+static enum mime_encoding encoding_of(slice value)
+{
+    while (value.n > 0 && ascii_is_space(value.p[0]))
+        value = slice_skip(value, 1);
+    for (size_t i = 0; i < COUNT_OF(encodings); i++)
+        if (slice_eq_case(value, encodings[i].text))
+            return encodings[i].encoding;
+    return MIME_7BIT;
+}
+
 void mime_header(struct mime *m, enum header_kind kind, slice text, slice value)
 {
-    m->eight_bit_header = m->eight_bit_header || has_eight_bits(text);
+    m->eight_bit_header = m->eight_bit_header || mime_has_eight_bits(text);
     if (kind == HEADER_CONTENT_TYPE) {
         content_type(m, value);
     } else if (kind == HEADER_CONTENT_TRANSFER_ENCODING) {
-        value = slice_trim(value);
-        if (slice_eq_case(value, S("8bit")) || slice_eq_case(value, S("binary")))
-            m->eight_bit_body = true;
+        m->encoding = encoding_of(value);
+        m->eight_bit_body = m->eight_bit_body || m->encoding == MIME_8BIT || m->encoding == MIME_BINARY;
     }
 }
 
@@ -104,29 +130,32 @@ static void push(struct mime *m)
     m->depth++;
 }
 
-static void begin_part(struct mime *m, enum mime_entity entity)
+static void begin_headers(struct mime *m, enum mime_place place, enum mime_entity entity)
 {
     m->in_header = true;
+    m->place = place;
     m->entity = entity;
+    m->encoding = MIME_7BIT;
+    m->plain_domain = false;
     buf_clear(&m->boundary);
-    buf_clear(&m->header);
 }
 
 void mime_header_end(struct mime *m)
 {
     m->in_header = false;
     if (m->entity == MIME_MESSAGE)
-        begin_part(m, MIME_LEAF);
+        begin_headers(m, MIME_NESTED, MIME_LEAF);
     else if (m->boundary.n > 0)
         push(m);
 }
 
-/* LINE starts with "--": is it a boundary of an open multipart?  That one, innermost first, closes those within. */
-static bool at_boundary(struct mime *m, slice line)
+/* The innermost multipart whose boundary LINE starts with; those within it are closed. */
+bool mime_at_boundary(struct mime *m, slice line)
 {
     size_t end = m->open.n;
 
-    line = slice_skip(line, 2);
+    if (m->depth == 0 || !cut_prefix(&line, S("--")))
+        return false;
     for (unsigned level = m->depth; level > 0; level--) {
         const unsigned char *tail = (const unsigned char *)m->open.p + end - LEVEL_TAIL;
         size_t bytes = tail[0] + ((size_t)tail[1] << 8), start = end - LEVEL_TAIL - bytes;
@@ -136,61 +165,15 @@ static bool at_boundary(struct mime *m, slice line)
 
             m->depth = closes ? level - 1 : level;
             buf_truncate(&m->open, closes ? start : end);
-            m->in_header = false;
-            if (!closes)
-                begin_part(m, digest ? MIME_MESSAGE : MIME_LEAF);
+            if (closes) {
+                m->in_header = false;
+                m->encoding = MIME_7BIT;
+            } else {
+                begin_headers(m, MIME_PART, digest ? MIME_MESSAGE : MIME_LEAF);
+            }
             return true;
         }
         end = start;
     }
     return false;
-}
-
-/* ---- nested headers ---- */
-
-static void end_nested(struct mime *m)
-{
-    slice text = buf_slice(&m->header), name, value;
-    enum header_kind kind;
-
-    if (text.n > 0 && header_line_parse(text, &name, &kind, &value))
-        mime_header(m, kind, text, value);
-    buf_clear(&m->header);
-}
-
-static void add_nested(struct mime *m, slice text)
-{
-    (void)buf_add(&m->header, slice_head(text, m->header_most - m->header.n));
-}
-
-static void nested_line(struct mime *m, slice text, bool starts_line)
-{
-    slice name, value;
-    enum header_kind kind;
-
-    if (!starts_line && m->header.n == 0)
-        return;
-    if (!starts_line || (m->header.n > 0 && text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))) {
-        add_nested(m, text);
-        return;
-    }
-    end_nested(m);
-    if (header_line_parse(text, &name, &kind, &value))
-        add_nested(m, text);
-    else
-        mime_header_end(m);
-}
-
-void mime_body(struct mime *m, slice text, bool starts_line)
-{
-    if (m->depth == 0 && !m->in_header)
-        return;
-    if (m->depth > 0 && starts_line && text.n > 2 && text.p[0] == '-' && text.p[1] == '-') {
-        if (m->in_header)
-            end_nested(m);
-        if (at_boundary(m, text))
-            return;
-    }
-    if (m->in_header)
-        nested_line(m, text, starts_line);
 }

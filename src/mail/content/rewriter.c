@@ -33,7 +33,7 @@ void rewriter_init(struct rewriter *w, const struct rewriter_rules *rules, const
     *w = (struct rewriter){.rules = rules, .hooks = *hooks, .facts = *facts};
     buf_init(&w->header, rules->header_most_bytes + 1);
     buf_init(&w->scratch, SIZE_MAX / 2);
-    mime_init(&w->mime, rules->header_most_bytes, p->mime_boundary_length_limit > 0 ? (size_t)p->mime_boundary_length_limit : 70,
+    mime_init(&w->mime, p->mime_boundary_length_limit > 0 ? (size_t)p->mime_boundary_length_limit : 70,
               p->mime_nesting_limit > 0 ? (unsigned)p->mime_nesting_limit : 1);
 }
 
@@ -44,61 +44,17 @@ void rewriter_done(struct rewriter *w)
     mime_done(&w->mime);
 }
 
-/* ---- text out ---- */
-
-static void replace_stray(char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (p[i] == '\r' || p[i] == '\n')
-            p[i] = ' ';
-}
-
-/* One line or piece of a line: split where it is too long for one record. */
-bool rewriter_emit(struct rewriter *w, int type, slice text, struct err *err)
-{
-    size_t most = w->rules->line_most_bytes;
-
-    if (w->rules->params->cleanup_replace_stray_cr_lf &&
-        (slice_find(text, '\r') != SLICE_NONE || slice_find(text, '\n') != SLICE_NONE)) {
-        buf_clear(&w->scratch);
-        (void)buf_add(&w->scratch, text);
-        replace_stray(w->scratch.p, w->scratch.n);
-        text = buf_slice(&w->scratch);
-    }
-    err_clear(err);
-    while (text.n > most) {
-        if (!w->hooks.emit(w->hooks.context, RECORD_LONG_TEXT, slice_head(text, most)))
-            return false;
-        text = slice_skip(text, most);
-    }
-    w->line_open = type == RECORD_LONG_TEXT;
-    return w->hooks.emit(w->hooks.context, type, text);
-}
-
-/* A header of one or more lines. */
-bool rewriter_emit_header(struct rewriter *w, slice header, struct err *err)
-{
-    slice line;
-
-    if (header.n == 0)
-        return rewriter_emit(w, RECORD_TEXT, header, err);
-    while (cut_field(&header, '\n', &line))
-        if (!rewriter_emit(w, RECORD_TEXT, line, err))
-            return false;
-    return true;
-}
-
 /* ---- headers in ---- */
 
 /* The gathered header is complete. */
 static bool flush_header(struct rewriter *w, deadline by, struct err *err)
 {
     slice text = buf_slice(&w->header);
-    size_t nul = slice_find(text, '\0');
     bool good = true;
 
+    err_clear(err);
     if (w->header.n > 0)
-        good = rewriter_header(w, slice_head(text, nul), by, err);
+        good = rewriter_header(w, slice_head(text, slice_find(text, '\0')), by, err);
     buf_clear(&w->header);
     return good;
 }
@@ -119,60 +75,131 @@ static void add_piece(struct rewriter *w, slice piece)
     (void)buf_add(&w->header, slice_head(piece, w->header.n < w->rules->header_most_bytes ? room : 0));
 }
 
-static bool body_text(struct rewriter *w, int type, slice text, bool starts_line, struct err *err)
+/* Blanks in front of the colon go. */
+static void add_first(struct rewriter *w, slice name, slice value)
 {
-    if (!w->rules->params->disable_mime_input_processing)
-        mime_body(&w->mime, text, starts_line);
-    if (w->hooks.check_body != NULL && !w->hooks.check_body(w->hooks.context, text)) {
-        err_clear(err);
-        return true;
-    }
-    return rewriter_emit(w, type, text, err);
+    add_piece(w, name);
+    add_piece(w, S(":"));
+    add_piece(w, value);
 }
 
-static bool begin_body(struct rewriter *w, struct err *err)
+/* The header block is over; another may follow at once: the message in a part. */
+static bool end_headers(struct rewriter *w, struct err *err)
 {
-    w->in_body = true;
-    if (!rewriter_complete(w, err))
+    const struct params *p = w->rules->params;
+    struct mime *m = &w->mime;
+
+    w->segment_bytes = 0;
+    if (m->place == MIME_PRIMARY && !rewriter_complete(w, err))
         return false;
-    mime_header_end(&w->mime);
+    err_clear(err);
+    if (p->disable_mime_input_processing) {
+        m->in_header = false;
+        m->place = MIME_PART;
+        return true;
+    }
+    if (w->hooks.fault != NULL && p->strict_mime_encoding_domain && m->plain_domain &&
+        m->encoding >= MIME_QUOTED_PRINTABLE)
+        w->hooks.fault(w->hooks.context, REWRITER_ENCODED_PARTS, slice_text(mime_encoding_name(m->encoding)));
+    mime_header_end(m);
+    return true;
+}
+
+/* ---- the body ---- */
+
+/* Is there something left of what the body's checks may look at? */
+static bool within_checks(struct rewriter *w, slice text)
+{
+    int64_t most = w->rules->params->body_checks_size_limit, before = w->segment_bytes;
+
+    w->segment_bytes += (int64_t)text.n + 1;
+    return most <= 0 || before < most;
+}
+
+static bool body_text(struct rewriter *w, int type, slice text, bool starts_line, deadline by, struct err *err)
+{
+    const struct params *p = w->rules->params;
+    struct rewriter_text line = {text, S("")};
+
+    w->line_open = type == RECORD_LONG_TEXT;
+    if (starts_line && w->mime.depth > 0 && mime_at_boundary(&w->mime, text)) {
+        w->segment_bytes = 0;
+    } else if (w->hooks.fault != NULL && (p->strict_8bitmime || p->strict_8bitmime_body) &&
+               w->mime.encoding == MIME_7BIT && mime_has_eight_bits(text)) {
+        w->hooks.fault(w->hooks.context, REWRITER_8BIT_BODY, text);
+    }
+    if (w->hooks.check != NULL && within_checks(w, text)) {
+        enum rewriter_verdict verdict = rewriter_check(w, REWRITER_BODY, &line, by, err);
+
+        if (verdict != REWRITER_KEEP)
+            return verdict == REWRITER_DROP;
+    }
+    return rewriter_emit(w, type, line.text, err);
+}
+
+/* A line where headers may stand.  *TAKEN: nothing of it is left. */
+static bool header_text(struct rewriter *w, int type, slice text, bool *taken, struct err *err)
+{
+    slice name, value;
+    enum header_kind kind;
+
+    while (w->mime.in_header) {
+        bool primary = w->mime.place == MIME_PRIMARY;
+
+        if (header_line_parse(text, &name, &kind, &value)) {
+            w->line_open = type == RECORD_LONG_TEXT;
+            add_first(w, name, value);
+            *taken = true;
+            return true;
+        }
+        if (!end_headers(w, err))
+            return false;
+        if (text.n == 0 && type == RECORD_TEXT)
+            break; /* the line between headers and what follows */
+        if (primary && !rewriter_emit(w, RECORD_TEXT, S(""), err))
+            return false;
+    }
+    *taken = false;
     return true;
 }
 
 bool rewriter_text(struct rewriter *w, int type, slice text, deadline by, struct err *err)
 {
-    bool starts_line = !w->line_open;
-    slice name, value;
-    enum header_kind kind;
+    bool starts_line = !w->line_open, taken;
 
-    if (w->in_body)
-        return body_text(w, type, text, starts_line, err);
-    w->line_open = type == RECORD_LONG_TEXT;
-    if (w->header.n > 0 && !starts_line) {
-        add_piece(w, text);
-        return true;
+    text = rewriter_clean(w, text);
+    if (w->header.n > 0) {
+        w->line_open = type == RECORD_LONG_TEXT;
+        if (!starts_line) {
+            add_piece(w, text);
+            return true;
+        }
+        if (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t')) {
+            add_folded(w, text);
+            return true;
+        }
+        if (!flush_header(w, by, err))
+            return false;
     }
-    if (w->header.n > 0 && text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t')) {
-        add_folded(w, text);
-        return true;
+    if (w->mime.in_header) {
+        if (!header_text(w, type, text, &taken, err))
+            return false;
+        if (taken)
+            return true;
+        starts_line = true;
     }
-    if (!flush_header(w, by, err))
-        return false;
-    w->line_open = type == RECORD_LONG_TEXT;
-    if (header_line_parse(text, &name, &kind, &value)) {
-        add_piece(w, text);
-        return true;
-    }
-    if (!begin_body(w, err) || !rewriter_emit(w, RECORD_TEXT, S(""), err))
-        return false;
-    return text.n == 0 && type == RECORD_TEXT ? true : body_text(w, type, text, true, err);
+    return body_text(w, type, text, starts_line, by, err);
 }
 
 bool rewriter_end(struct rewriter *w, deadline by, struct err *err)
 {
-    if (!w->in_body) {
-        if (!flush_header(w, by, err) || !begin_body(w, err))
+    if (w->mime.in_header) {
+        w->line_open = false;
+        if (!flush_header(w, by, err))
             return false;
+        while (w->mime.in_header)
+            if (!end_headers(w, err))
+                return false;
         w->line_open = false;
     }
     err_clear(err);

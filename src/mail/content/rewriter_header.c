@@ -8,19 +8,23 @@
 #include "mail/syntax/address.h"
 #include "mail/syntax/date.h"
 
-#define SENDER_HEADERS                                                                                                 \
-    (header_bit(HEADER_FROM) | header_bit(HEADER_SENDER) | header_bit(HEADER_REPLY_TO) | header_bit(HEADER_ERRORS_TO) | \
-     header_bit(HEADER_RETURN_RECEIPT_TO) | header_bit(HEADER_RESENT_FROM) | header_bit(HEADER_RESENT_SENDER) |         \
-     header_bit(HEADER_RESENT_REPLY_TO) | header_bit(HEADER_DISPOSITION_NOTIFICATION_TO))
-#define RECIPIENT_HEADERS                                                                                              \
-    (header_bit(HEADER_TO) | header_bit(HEADER_CC) | header_bit(HEADER_BCC) | header_bit(HEADER_APPARENTLY_TO) |        \
-     header_bit(HEADER_RESENT_TO) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_BCC) |                      \
+#define SENDER_HEADERS                                                                                      \
+    (header_bit(HEADER_FROM) | header_bit(HEADER_SENDER) | header_bit(HEADER_REPLY_TO) |                    \
+     header_bit(HEADER_ERRORS_TO) | header_bit(HEADER_RETURN_RECEIPT_TO) | header_bit(HEADER_RESENT_FROM) | \
+     header_bit(HEADER_RESENT_SENDER) | header_bit(HEADER_RESENT_REPLY_TO) |                                \
+     header_bit(HEADER_DISPOSITION_NOTIFICATION_TO))
+#define RECIPIENT_HEADERS                                                                                        \
+    (header_bit(HEADER_TO) | header_bit(HEADER_CC) | header_bit(HEADER_BCC) | header_bit(HEADER_APPARENTLY_TO) | \
+     header_bit(HEADER_RESENT_TO) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_BCC) |               \
      header_bit(HEADER_MAIL_FOLLOWUP_TO))
-#define RESENT_HEADERS                                                                                                 \
-    (header_bit(HEADER_RESENT_BCC) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_DATE) |                    \
-     header_bit(HEADER_RESENT_FROM) | header_bit(HEADER_RESENT_MESSAGE_ID) | header_bit(HEADER_RESENT_REPLY_TO) |       \
+#define RESENT_HEADERS                                                                                            \
+    (header_bit(HEADER_RESENT_BCC) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_DATE) |              \
+     header_bit(HEADER_RESENT_FROM) | header_bit(HEADER_RESENT_MESSAGE_ID) | header_bit(HEADER_RESENT_REPLY_TO) | \
      header_bit(HEADER_RESENT_SENDER) | header_bit(HEADER_RESENT_TO))
-#define VISIBLE_RECIPIENT_HEADERS                                                                                      \
+#define MIME_HEADERS                                                                                                   \
+    (header_bit(HEADER_CONTENT_DESCRIPTION) | header_bit(HEADER_CONTENT_DISPOSITION) | header_bit(HEADER_CONTENT_ID) | \
+     header_bit(HEADER_CONTENT_TRANSFER_ENCODING) | header_bit(HEADER_CONTENT_TYPE) | header_bit(HEADER_MIME_VERSION))
+#define VISIBLE_RECIPIENT_HEADERS \
     (header_bit(HEADER_TO) | header_bit(HEADER_CC) | header_bit(HEADER_RESENT_TO) | header_bit(HEADER_RESENT_CC))
 
 static bool has(const struct rewriter *w, uint64_t kinds)
@@ -40,8 +44,8 @@ static bool is_dropped(const struct rewriter *w, enum header_kind kind, slice na
     return false;
 }
 
-/* Rewrites the addresses of the list in place.  Header values of any size must do: the cap is the header's own, times what
- * tokens cost. */
+/* Rewrites the addresses of the list in place.  Header values of any size must do: the cap is the header's own, times
+ * what tokens cost. */
 static bool rewrite_list(struct rewriter *w, enum rewriter_address role, struct list_node *first, struct arena *arena,
                          deadline by, bool *changed, struct err *err)
 {
@@ -58,8 +62,8 @@ static bool rewrite_list(struct rewriter *w, enum rewriter_address role, struct 
     return true;
 }
 
-static bool address_header(struct rewriter *w, enum rewriter_address role, slice text, slice name, slice value, deadline by,
-                           struct err *err)
+static bool address_header(struct rewriter *w, enum rewriter_address role, slice text, slice name, slice value,
+                           deadline by, struct err *err)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(w->rules->header_most_bytes * 128 + 65536);
     AUTO_BUF struct buf printed = BUF_INIT(w->rules->header_most_bytes * 4 + 65536);
@@ -78,7 +82,8 @@ static bool address_header(struct rewriter *w, enum rewriter_address role, slice
     return rewriter_emit_header(w, buf_slice(&printed), err);
 }
 
-static void note_header(struct rewriter *w, enum header_kind kind, slice value)
+/* False: no more of the message is wanted. */
+static bool note_header(struct rewriter *w, enum header_kind kind, slice value)
 {
     int limit = w->rules->params->hopcount_limit;
 
@@ -90,23 +95,21 @@ static void note_header(struct rewriter *w, enum header_kind kind, slice value)
             w->any_message_id = true;
         w->hooks.message_id(w->hooks.context, value, kind == HEADER_RESENT_MESSAGE_ID);
     }
-    if (kind == HEADER_RECEIVED && ++w->received >= (unsigned)limit && limit > 0)
-        w->hooks.reject(w->hooks.context, CLEANUP_HOPS, "hopcount exceeded");
+    return kind != HEADER_RECEIVED || ++w->received < (unsigned)limit || limit <= 0 ||
+           w->hooks.reject(w->hooks.context, CLEANUP_HOPS, "hopcount exceeded");
 }
 
-bool rewriter_header(struct rewriter *w, slice text, deadline by, struct err *err)
+/* Of the message itself, after checks. */
+static bool primary_header(struct rewriter *w, slice text, deadline by, struct err *err)
 {
     slice name, value;
     enum header_kind kind;
 
-    err_clear(err);
     if (!header_line_parse(text, &name, &kind, &value))
         return true;
-    mime_header(&w->mime, kind, text, value);
-    if (w->hooks.check_header != NULL && !w->hooks.check_header(w->hooks.context, kind, text))
-        return true;
-    if (kind != HEADER_OTHER)
-        note_header(w, kind, value);
+    err_clear(err);
+    if (kind != HEADER_OTHER && !note_header(w, kind, value))
+        return false;
     if (is_dropped(w, kind, name))
         return true;
     if (w->facts.rewrite && (SENDER_HEADERS & header_bit(kind)) != 0)
@@ -114,6 +117,38 @@ bool rewriter_header(struct rewriter *w, slice text, deadline by, struct err *er
     if (w->facts.rewrite && (RECIPIENT_HEADERS & header_bit(kind)) != 0)
         return address_header(w, REWRITER_RECIPIENT, text, name, value, by, err);
     return rewriter_emit_header(w, text, err);
+}
+
+static enum rewriter_line class_of(const struct rewriter *w, enum header_kind kind)
+{
+    if (w->mime.place == MIME_PART || (MIME_HEADERS & header_bit(kind)) != 0)
+        return REWRITER_MIME_HEADER;
+    return w->mime.place == MIME_PRIMARY ? REWRITER_HEADER : REWRITER_NESTED_HEADER;
+}
+
+bool rewriter_header(struct rewriter *w, slice text, deadline by, struct err *err)
+{
+    const struct params *p = w->rules->params;
+    struct rewriter_text line = {text, S("")};
+    slice name, value;
+    enum header_kind kind;
+
+    err_clear(err);
+    if (!header_line_parse(text, &name, &kind, &value))
+        return true;
+    mime_header(&w->mime, kind, text, value);
+    if (w->hooks.fault != NULL && (p->strict_7bit_headers || p->strict_8bitmime) && mime_has_eight_bits(text))
+        w->hooks.fault(w->hooks.context, REWRITER_8BIT_HEADER, text);
+    switch (rewriter_check(w, class_of(w, kind), &line, by, err)) {
+    case REWRITER_DROP:
+        return true;
+    case REWRITER_STOP:
+        return false;
+    case REWRITER_KEEP:
+        break;
+    }
+    return w->mime.place == MIME_PRIMARY ? primary_header(w, line.text, by, err)
+                                         : rewriter_emit_header(w, line.text, err);
 }
 
 /* ---- what is missing ---- */
@@ -183,6 +218,9 @@ static bool add_from(struct rewriter *w, struct err *err)
         (void)address_quote(w->facts.sender, &line);
         (void)buf_add_char(&line, '>');
     }
+    for (size_t i = 0; i < line.n; i++)
+        if (line.p[i] == '\r' || line.p[i] == '\n')
+            line.p[i] = ' '; /* a name may have them */
     return rewriter_emit_header(w, buf_slice(&line), err);
 }
 
@@ -203,10 +241,8 @@ bool rewriter_complete(struct rewriter *w, struct err *err)
 {
     err_clear(err);
     w->resent = has(w, RESENT_HEADERS);
-    if (w->received == 0) {
-        w->hooks.reject(w->hooks.context, CLEANUP_BAD, "no Received: header");
-        return true;
-    }
+    if (w->received == 0)
+        return w->hooks.reject(w->hooks.context, CLEANUP_BAD, "no Received: header");
     if (w->facts.complete && !add_missing(w, err))
         return false;
     if (!w->any_message_id)

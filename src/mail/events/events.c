@@ -4,7 +4,7 @@
 #include "mail/events/process.h"
 #include "mail/syntax/address.h"
 
-enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192 };
+enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192, INSPECTED_MOST = 200 };
 
 static void add_printable(struct buf *line, slice text)
 {
@@ -72,9 +72,30 @@ void event_received_client(const struct event_received_client *e)
 void event_message_id(const struct event_message_id *e)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
-    slice value = e->message_id.n > 0 ? e->message_id : S("<>");
 
-    (void)buf_addf(&line, "%.*s: %smessage-id=%.*s", S_ARG(e->id), e->resent ? "resent-" : "", S_ARG(value));
+    (void)buf_addf(&line, "%.*s: %smessage-id=%.*s", S_ARG(e->id), e->resent ? "resent-" : "",
+                   S_ARG(e->message_id));
+    send(&line);
+}
+
+void event_inspected(const struct event_inspected *e)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    (void)buf_addf(&line, "%.*s: %s: %s ", S_ARG(e->id), e->action, e->subject);
+    add_printable(&line, slice_head(e->text, INSPECTED_MOST));
+    (void)buf_addf(&line, " from %.*s; ", S_ARG(e->origin));
+    add_address(&line, "from", e->sender);
+    if (e->recipient.n > 0) {
+        (void)buf_add_char(&line, ' ');
+        add_address(&line, "to", e->recipient);
+    }
+    if (e->protocol.n > 0)
+        (void)buf_addf(&line, " proto=%.*s", S_ARG(e->protocol));
+    if (e->helo.n > 0)
+        (void)buf_addf(&line, " helo=<%.*s>", S_ARG(e->helo));
+    if (e->note.n > 0)
+        (void)buf_addf(&line, ": %.*s", S_ARG(e->note));
     send(&line);
 }
 

@@ -37,8 +37,17 @@ struct event_received_client {  /* smtpd: "ID: client=NAME[ADDR][, sasl_method=.
     slice sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client;
 };
 struct event_message_id {       /* cleanup: "ID: message-id=<...>"; RESENT: "resent-message-id" */
-    slice id, message_id;       /* MESSAGE_ID as the header has it, with its <>; empty prints "<>" */
+    slice id, message_id;       /* MESSAGE_ID as the header has it, with its <> */
     bool resent;
+};
+struct event_inspected {        /* cleanup: "ID: ACTION: SUBJECT TEXT from ORIGIN; from=<S>[ to=<R>][ proto=P][ helo=<H>][: NOTE]" */
+    slice id;
+    const char *action;         /* "reject" */
+    const char *subject;        /* "header", "body", or "mime-error ...:" */
+    slice text;                 /* the first 200 bytes are shown */
+    slice origin;               /* "name[addr]" or "local" */
+    slice sender, recipient;    /* no recipient: none was seen */
+    slice protocol, helo, note;
 };
 struct event_queued {           /* qmgr: "ID: from=<S>, size=N, nrcpt=N (queue active)" */
     slice id, sender;
@@ -66,6 +75,7 @@ struct event_notice {           /* bounce: "ID: sender non-delivery notification
 void event_received_local(const struct event_received_local *e);
 void event_received_client(const struct event_received_client *e);
 void event_message_id(const struct event_message_id *e);
+void event_inspected(const struct event_inspected *e);
 void event_queued(const struct event_queued *e);
 void event_attempt(const struct event_attempt *e);
 void event_removed(slice id);

@@ -147,7 +147,7 @@ static void texts(void **state)
         {"client with SASL", say_client_sasl,
          "3F: client=unknown[192.0.2.1], sasl_method=PLAIN, sasl_username=alice, orig_queue_id=2E, orig_client=x[y]"},
         {"message-id", say_message_id, "3F: message-id=<a@b>"},
-        {"no message-id", say_no_message_id, "3F: resent-message-id=<>"},
+        {"no message-id", say_no_message_id, "3F: resent-message-id="},
         {"queued, quoted sender", say_queued, "3F: from=<\"a b\"@example.com>, size=5000000000, nrcpt=2 (queue active)"},
         {"delivered", say_attempt,
          "3F: to=<alice@mx.test.invalid>, orig_to=<alice>, relay=local, delay=0.07, delays=0.03/0.03/0/0.01, dsn=2.0.0, "

@@ -7,7 +7,8 @@
 
 /* Headers this system treats specially. */
 #define HEADER_NAMES(H)                                                                                                \
-    H(APPARENTLY_TO, "Apparently-To") H(BCC, "Bcc") H(CC, "Cc") H(CONTENT_LENGTH, "Content-Length")                    \
+    H(APPARENTLY_TO, "Apparently-To") H(BCC, "Bcc") H(CC, "Cc") H(CONTENT_DESCRIPTION, "Content-Description")          \
+    H(CONTENT_DISPOSITION, "Content-Disposition") H(CONTENT_ID, "Content-ID") H(CONTENT_LENGTH, "Content-Length")      \
     H(CONTENT_TRANSFER_ENCODING, "Content-Transfer-Encoding")                                                          \
     H(CONTENT_TYPE, "Content-Type") H(DATE, "Date") H(DELIVERED_TO, "Delivered-To")                                    \
     H(DISPOSITION_NOTIFICATION_TO, "Disposition-Notification-To") H(ERRORS_TO, "Errors-To")                            \

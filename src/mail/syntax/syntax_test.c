@@ -53,7 +53,7 @@ static void prints_dates(void **state)
     mail_date_print(1795454304, text);
     assert_string_equal(text, "Mon, 23 Nov 2026 17:18:24 +0000 (UTC)");
     mail_date_print(0, text);
-    assert_string_equal(text, "Thu, 1 Jan 1970 00:00:00 +0000 (UTC)");
+    assert_string_equal(text, "Thu,  1 Jan 1970 00:00:00 +0000 (UTC)");
     setenv("TZ", "XYZ3:30", 1);
     tzset();
     mail_date_print(1795454304, text);

@@ -48,7 +48,9 @@ struct tables;
 struct tables *tables_open(slice list, unsigned flags, struct buf *warning, struct err *err);
 void tables_close(struct tables *t);
 bool tables_empty(const struct tables *t);
-/* First table that finds KEY; a failing one, or an empty value, ends the search with TABLE_FAILED. */
+/* First table that finds KEY; a failing one, or an empty value, ends the search with TABLE_FAILED: tables_failed() is its
+ * name. */
+const char *tables_failed(const struct tables *t);
 MUST_CHECK enum table_got tables_get(struct tables *t, slice key, deadline by, struct buf *value, struct err *err);
 /* The mail-address search order: user+ext@domain, user@domain, user+ext, user, @domain (WHAT selects which).
  * See address lookup in virtual(5), canonical(5), transport(5).  With an extension matched away, it is NOT re-added. */

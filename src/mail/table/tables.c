@@ -6,6 +6,7 @@
 struct tables {
     struct table **at;
     size_t count;
+    size_t failed; /* the last that ended a search */
 };
 
 static void note_problems(const struct table *t, struct buf *warning)
@@ -60,6 +61,11 @@ bool tables_empty(const struct tables *t)
     return t->count == 0;
 }
 
+const char *tables_failed(const struct tables *t)
+{
+    return t->failed < t->count ? table_name(t->at[t->failed]) : "";
+}
+
 static enum table_got search(struct tables *t, bool part, slice key, deadline by, struct buf *value, struct err *err)
 {
     buf_clear(value);
@@ -73,6 +79,7 @@ static enum table_got search(struct tables *t, bool part, slice key, deadline by
         got = table_get(t->at[i], key, by, value, err);
         if (got == TABLE_NOT_FOUND)
             continue;
+        t->failed = i;
         if (got == TABLE_FOUND && value->n == 0) {
             err_set(err, ERR_CONFIG, "%s lookup of %.*s returns an empty string result", table_name(t->at[i]), S_ARG(key));
             return TABLE_FAILED;

@@ -7,7 +7,8 @@
 
 static struct desk desk;
 
-static bool rewrite(void *context, slice rule, slice external, struct arena *arena, deadline by, slice *out, struct err *err)
+static bool rewrite(void *context, slice rule, slice external, struct arena *arena, deadline by, slice *out,
+                    struct err *err)
 {
     return address_rewrite(context, rule, external, arena, by, out, err);
 }
@@ -25,8 +26,12 @@ static bool pre_start(struct service_run *run, struct err *err)
     if (!desk_open(&desk, run->params, &warning, err))
         return false;
     lines = buf_slice(&warning);
-    while (cut_field(&lines, '\n', &line))
-        event_warning("%.*s", S_ARG(line));
+    while (cut_field(&lines, '\n', &line)) {
+        if (cut_prefix(&line, S("error: ")))
+            event_error("%.*s", S_ARG(line));
+        else
+            event_warning("%.*s", S_ARG(line));
+    }
     desk.rewrite = rewrite;
     desk.rewrite_context = address_client_new();
     service_watch(changed, &desk);

@@ -12,8 +12,8 @@ static bool emit(void *context, int type, slice data)
 }
 
 /* Maps of the header address EXTERNAL; *OUT stays when they change nothing. */
-static bool map_header_address(struct message *m, enum address_class class, struct arena *arena, deadline by, slice *out,
-                               struct err *err)
+static bool map_header_address(struct message *m, enum address_class class, struct arena *arena, deadline by,
+                               slice *out, struct err *err)
 {
     AUTO_BUF struct buf internal = BUF_INIT(65536), external = BUF_INIT(65536);
     slice mapped;
@@ -37,7 +37,8 @@ static bool header_address(void *context, enum rewriter_address role, slice exte
     struct message *m = context;
     slice rewritten;
 
-    if (!m->desk->rewrite(m->desk->rewrite_context, m->remote ? S("remote") : S("local"), external, arena, by, &rewritten, err))
+    if (!m->desk->rewrite(m->desk->rewrite_context, m->remote ? S("remote") : S("local"), external, arena, by,
+                          &rewritten, err))
         return false;
     if ((m->flags & CLEANUP_MAP_OK) != 0 &&
         !map_header_address(m, role == REWRITER_SENDER ? ADDRESS_HEADER_SENDER : ADDRESS_HEADER_RECIPIENT, arena, by,
@@ -55,16 +56,25 @@ static void log_message_id(void *context, slice id, bool resent)
     event_message_id(&e);
 }
 
-static void reject(void *context, int64_t status, const char *why)
+static bool reject(void *context, int64_t status, const char *why)
 {
     message_reject(context, status, why);
+    return !message_is_lost(context);
 }
 
 void content_begin(struct message *m)
 {
     const struct params *p = m->desk->params;
+    bool filter = (m->flags & CLEANUP_FILTER) != 0;
     const struct rewriter_hooks hooks = {
-        .context = m, .emit = emit, .address = header_address, .message_id = log_message_id, .reject = reject};
+        .context = m,
+        .emit = emit,
+        .address = header_address,
+        .message_id = log_message_id,
+        .reject = reject,
+        .check = checks_wanted(m) ? checks_ask : NULL,
+        .fault = filter ? checks_fault : NULL,
+    };
     const struct rewriter_facts facts = {
         .queue_id = slice_text(output_id(&m->output)),
         .sender = m->sender,
@@ -96,10 +106,16 @@ static void end_content(struct message *m)
         message_note_utf8(m, S("\xff"), SENDOPT_HEADER);
     if (m->rewriter.mime.eight_bit_body && m->desk->params->detect_8bit_encoding_header)
         m->encoding = S("8bit");
+    if (m->fault.n > 0) {
+        m->reason = m->reason.n == 0 ? m->fault : m->reason;
+        message_reject(m, CLEANUP_CONTENT, NULL);
+    }
     m->extracted_offset = output_offset(&m->output);
     m->in_recipients = false;
     m->part = PART_EXTRACTED;
-    if (!message_record(m, RECORD_EXTRACTED, S("")))
+    if (!message_record(m, RECORD_EXTRACTED, S("")) ||
+        (m->filter.n > 0 && !message_record(m, RECORD_LONG_TEXT, m->filter)) ||
+        (m->redirect.n > 0 && !message_record(m, RECORD_REDIRECT, m->redirect)))
         return;
     if (m->encoding.n > 0)
         (void)message_recordf(m, RECORD_ATTRIBUTE, "encoding=%.*s", S_ARG(m->encoding));
@@ -111,7 +127,8 @@ void content_record(struct message *m, int type, slice data)
     bool good;
 
     if (type != RECORD_TEXT && type != RECORD_LONG_TEXT && type != RECORD_EXTRACTED) {
-        event_warning("cleanup_message_headerbody: message rejected: unexpected record type %d in message content", type);
+        event_warning("cleanup_message_headerbody: message rejected: unexpected record type %d in message content",
+                      type);
         message_reject(m, CLEANUP_BAD, NULL);
         return;
     }

@@ -61,12 +61,18 @@ static bool open_maps(struct desk *d, struct buf *warning, struct err *err)
     bool canonical = has_word(p->propagate_unmatched_extensions, S("canonical"));
     bool alias = has_word(p->propagate_unmatched_extensions, S("virtual"));
 
-    return open_map(&d->sender_canonical, "sender_canonical_maps", p->sender_canonical_maps, "sender_canonical_classes",
+    return open_map(&d->checks[REWRITER_HEADER], "header_checks", p->header_checks, NULL, NULL, false, warning, err) &&
+           open_map(&d->checks[REWRITER_MIME_HEADER], "mime_header_checks", p->mime_header_checks, NULL, NULL, false,
+                    warning, err) &&
+           open_map(&d->checks[REWRITER_NESTED_HEADER], "nested_header_checks", p->nested_header_checks, NULL, NULL,
+                    false, warning, err) &&
+           open_map(&d->checks[REWRITER_BODY], "body_checks", p->body_checks, NULL, NULL, false, warning, err) &&
+           open_map(&d->sender_canonical, "sender_canonical_maps", p->sender_canonical_maps, "sender_canonical_classes",
                     p->sender_canonical_classes, canonical, warning, err) &&
            open_map(&d->recipient_canonical, "recipient_canonical_maps", p->recipient_canonical_maps,
                     "recipient_canonical_classes", p->recipient_canonical_classes, canonical, warning, err) &&
-           open_map(&d->canonical, "canonical_maps", p->canonical_maps, "canonical_classes", p->canonical_classes, canonical,
-                    warning, err) &&
+           open_map(&d->canonical, "canonical_maps", p->canonical_maps, "canonical_classes", p->canonical_classes,
+                    canonical, warning, err) &&
            open_map(&d->virtual_alias, "virtual_alias_maps", p->virtual_alias_maps, NULL, NULL, alias, warning, err) &&
            open_map(&d->sender_bcc, "sender_bcc_maps", p->sender_bcc_maps, NULL, NULL, false, warning, err) &&
            open_map(&d->recipient_bcc, "recipient_bcc_maps", p->recipient_bcc_maps, NULL, NULL, false, warning, err);
@@ -81,7 +87,8 @@ bool desk_open(struct desk *d, const struct params *p, struct buf *warning, stru
     if (rewriter_rules_init(&d->rules, p, err) && open_maps(d, warning, err) &&
         parse_classes("masquerade_classes", p->masquerade_classes, &d->masquerade_classes, err) &&
         (d->local_domains = match_list_open(slice_text(p->mydestination), MATCH_DOMAIN, false, err)) != NULL &&
-        (d->masquerade_exceptions = match_list_open(slice_text(p->masquerade_exceptions), MATCH_STRING, false, err)) != NULL &&
+        (d->masquerade_exceptions = match_list_open(slice_text(p->masquerade_exceptions), MATCH_STRING, false, err)) !=
+            NULL &&
         interfaces_get(&d->interfaces, &d->interface_count, err))
         return true;
     desk_close(d);
@@ -90,8 +97,9 @@ bool desk_open(struct desk *d, const struct params *p, struct buf *warning, stru
 
 static struct address_map *map_at(struct desk *d, size_t i)
 {
-    struct address_map *const maps[] = {&d->sender_canonical, &d->recipient_canonical, &d->canonical,
-                                        &d->virtual_alias,    &d->sender_bcc,          &d->recipient_bcc};
+    struct address_map *const maps[] = {
+        &d->sender_canonical, &d->recipient_canonical, &d->canonical, &d->virtual_alias, &d->sender_bcc,
+        &d->recipient_bcc,    &d->checks[0],           &d->checks[1], &d->checks[2],     &d->checks[3]};
 
     return i < COUNT_OF(maps) ? maps[i] : NULL;
 }

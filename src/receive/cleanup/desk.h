@@ -1,4 +1,5 @@
-/* receive/cleanup/desk.h - what all messages of one cleanup process share: settings, tables, the way to the rewriter. */
+/* receive/cleanup/desk.h - what all messages of one cleanup process share: settings, tables, the way to the rewriter.
+ */
 #ifndef RECEIVE_CLEANUP_DESK_H
 #define RECEIVE_CLEANUP_DESK_H
 
@@ -30,6 +31,7 @@ struct desk {
     struct rewriter_rules rules;
     struct queue_layout layout;
     struct address_map sender_canonical, recipient_canonical, canonical, virtual_alias, sender_bcc, recipient_bcc;
+    struct address_map checks[REWRITER_BODY + 1]; /* by enum rewriter_line; no classes */
     unsigned masquerade_classes;
     struct match_list *local_domains; /* mydestination */
     struct match_list *masquerade_exceptions;
@@ -47,8 +49,8 @@ void desk_close(struct desk *d);
 /* Has a table changed?  Its name goes to NAME. */
 bool desk_changed(struct desk *d, struct buf *name);
 /* "local" rewriting of an internal address; *OUT in ARENA.  Empty stays empty. */
-MUST_CHECK bool desk_rewrite_internal(const struct desk *d, slice internal, struct arena *arena, deadline by, slice *out,
-                                      struct err *err);
+MUST_CHECK bool desk_rewrite_internal(const struct desk *d, slice internal, struct arena *arena, deadline by,
+                                      slice *out, struct err *err);
 /* The machine's own domain: myorigin, mydestination, a literal of an own address. */
 bool desk_is_local(const struct desk *d, slice domain, deadline by);
 

@@ -15,11 +15,12 @@ static void reject_type(struct message *m, int type, const char *where)
 
 /* ---- named attributes ---- */
 
-static void reject_attribute(struct message *m, const char *what, slice data)
+/* "bad X record <DATA>": WHAT is up to DATA, AFTER what follows it. */
+static void reject_attribute(struct message *m, const char *what, slice data, const char *after)
 {
     char why[300];
 
-    (void)snprintf(why, sizeof why, "%s%.*s", what, (int)(data.n < 200 ? data.n : 200), data.p);
+    (void)snprintf(why, sizeof why, "%s%.*s%s", what, (int)(data.n < 200 ? data.n : 200), data.p, after);
     message_reject(m, CLEANUP_BAD, why);
 }
 
@@ -58,7 +59,7 @@ static void set_original(struct message *m, slice value)
 static bool set_context(struct message *m, slice value)
 {
     if (!slice_eq(value, S("local")) && !slice_eq(value, S("remote"))) {
-        reject_attribute(m, "bad rewriting context: ", value);
+        reject_attribute(m, "bad rewriting context: ", value, "");
         return false;
     }
     m->remote = slice_eq(value, S("remote"));
@@ -86,16 +87,20 @@ static bool note_attribute(struct message *m, slice data, slice name, slice valu
         return false;
     if (slice_eq(name, S("envelope_id")) && !arena_copy(&m->arena, value, &m->envelope_id))
         return false;
+    if ((slice_eq(name, S("log_message_origin")) && !arena_copy(&m->arena, value, &m->origin)) ||
+        (slice_eq(name, S("log_protocol_name")) && !arena_copy(&m->arena, value, &m->protocol)) ||
+        (slice_eq(name, S("log_helo_name")) && !arena_copy(&m->arena, value, &m->helo)))
+        return false;
     if (slice_eq(name, S("trace_flags"))) {
         if (!slice_to_i64(value, &n) || n < 0 || n > INT32_MAX) {
-            reject_attribute(m, "bad TFLAG record <", data);
+            reject_attribute(m, "bad TFLAG record <", data, ">");
             return false;
         }
         m->trace_flags = (int)n;
     }
     if (slice_eq(name, S("ret_flags"))) {
         if (!slice_to_i64(value, &n) || (n != RET_FULL && n != RET_HEADERS)) {
-            reject_attribute(m, "bad DSN RET record <", data);
+            reject_attribute(m, "bad DSN RET record <", data, ">");
             return false;
         }
         m->ret_flags = (int)n;
@@ -108,13 +113,13 @@ static bool parse_attribute(struct message *m, slice data, slice *name, slice *v
     size_t equals = slice_find(data, '=');
 
     if (equals == SLICE_NONE) {
-        reject_attribute(m, "malformed attribute: missing '=' after attribute name: ", data);
+        reject_attribute(m, "malformed attribute: missing '=' after attribute name: ", data, "");
         return false;
     }
     *name = slice_trim(slice_head(data, equals));
     *value = slice_trim(slice_skip(data, equals + 1));
     if (name->n == 0) {
-        reject_attribute(m, "malformed attribute: missing attribute name: ", data);
+        reject_attribute(m, "malformed attribute: missing attribute name: ", data, "");
         return false;
     }
     if (value->n == 0) {
@@ -139,7 +144,8 @@ static bool is_recipient_record(int type, slice data)
 
     if (type != RECORD_ATTRIBUTE)
         return strchr("MDRO/Kon", type) != NULL;
-    return attribute_parse(data, &name, &value) && (slice_eq(name, S("dsn_orig_rcpt")) || slice_eq(name, S("notify_flags")));
+    return attribute_parse(data, &name, &value) &&
+           (slice_eq(name, S("dsn_orig_rcpt")) || slice_eq(name, S("notify_flags")));
 }
 
 /* ---- time, sender ---- */
@@ -151,7 +157,8 @@ static void time_record(struct message *m, slice data)
     bool minus = cut_char(&rest, '-');
 
     if (m->arrival_seconds != 0) {
-        (void)message_recordf(m, RECORD_ATTRIBUTE, "create_time=%lld", (long long)(m->output.file.created_us / SECONDS(1)));
+        (void)message_recordf(m, RECORD_ATTRIBUTE, "create_time=%lld",
+                              (long long)(m->output.file.created_us / SECONDS(1)));
         return;
     }
     if (!cut_u63(&rest, &seconds) || seconds == 0 || seconds > INT32_MAX * (int64_t)1000)
@@ -161,7 +168,8 @@ static void time_record(struct message *m, slice data)
     m->arrival_seconds = minus ? -seconds : seconds;
     m->arrival_us = m->arrival_seconds * SECONDS(1) + micros;
     if (message_record(m, RECORD_TIME, data))
-        (void)message_recordf(m, RECORD_ATTRIBUTE, "create_time=%lld", (long long)(m->output.file.created_us / SECONDS(1)));
+        (void)message_recordf(m, RECORD_ATTRIBUTE, "create_time=%lld",
+                              (long long)(m->output.file.created_us / SECONDS(1)));
 }
 
 static void sender_record(struct message *m, slice data)
@@ -213,9 +221,10 @@ static void flags_record(struct message *m, slice data)
 {
     int64_t extra;
 
-    if (!slice_to_i64(data, &extra) || (extra & ~(int64_t)(CLEANUP_HOLD | CLEANUP_DISCARD)) != 0)
-        event_warning("%s: ignoring bad extra flags: 0x%llx", output_id(&m->output),
-                      slice_to_i64(data, &extra) ? (unsigned long long)extra : 0);
+    if (!slice_to_i64(data, &extra))
+        return; /* no flag at all */
+    if ((extra & ~(int64_t)(CLEANUP_HOLD | CLEANUP_DISCARD)) != 0)
+        event_warning("%s: ignoring bad extra flags: 0x%llx", output_id(&m->output), (unsigned long long)extra);
     else
         m->flags |= extra;
 }

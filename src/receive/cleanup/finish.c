@@ -9,14 +9,7 @@
 #include "mail/service/trigger.h"
 #include "receive/cleanup/message.h"
 
-enum { BOUNCEABLE = CLEANUP_HOPS | CLEANUP_SIZE | CLEANUP_CONTENT, READ_AT_ONCE = 500 };
-
-bool message_is_lost(const struct message *m)
-{
-    int64_t left = (m->flags & CLEANUP_BOUNCE) != 0 ? m->status & ~(int64_t)BOUNCEABLE : m->status;
-
-    return left != 0;
-}
+enum { READ_AT_ONCE = 500 };
 
 /* ---- returning to the sender ---- */
 
@@ -27,11 +20,15 @@ struct returning {
     bool failed;
 };
 
-static struct outcome outcome_of(int64_t status)
+static struct outcome outcome_of(int64_t status, slice reason)
 {
-    struct outcome o = {.kind = OUTCOME_BOUNCED, .relay = S("none"), .dsn = {5, 7, 1}, .reason = S("message content rejected")};
+    struct outcome o = {
+        .kind = OUTCOME_BOUNCED, .relay = S("none"), .dsn = {5, 7, 1}, .reason = S("message content rejected")};
 
-    if ((status & CLEANUP_HOPS) != 0) {
+    if ((status & CLEANUP_CONTENT) != 0) {
+        if (cut_dsn_code(&reason, &o.dsn))
+            o.reason = slice_trim(reason);
+    } else if ((status & CLEANUP_HOPS) != 0) {
         o.dsn = (struct dsn_code){5, 4, 0};
         o.reason = S("too many hops");
     } else if ((status & CLEANUP_SIZE) != 0) {
@@ -45,7 +42,10 @@ static bool return_recipient(void *context, const struct recipient *r, bool done
 {
     struct returning *b = context;
     slice id = slice_text(output_id(&b->m->output));
-    const struct event_attempt attempt = {.id = id, .recipient = r, .times = &b->times, .outcome = &b->outcome,
+    const struct event_attempt attempt = {.id = id,
+                                          .recipient = r,
+                                          .times = &b->times,
+                                          .outcome = &b->outcome,
                                           .delay_digits = b->m->desk->params->delay_logging_resolution_limit};
     struct err err;
 
@@ -89,12 +89,19 @@ static bool return_recipients(struct returning *b)
 static bool return_message(struct message *m)
 {
     int64_t now = clock_wall_us();
-    struct returning b = {.m = m, .outcome = outcome_of(m->status),
+    struct returning b = {.m = m,
+                          .outcome = outcome_of(m->status, m->reason),
                           .times = {.arrival_us = m->arrival_us, .active_us = now, .agent_us = now}};
-    const struct status_verp report = {
-        .nrequest = STATUS_FLUSH, .flags = STATUS_CLEAN, .queue_name = m->output.queue,
-        .queue_id = slice_text(output_id(&m->output)), .encoding = m->encoding, .smtputf8 = m->sendopts,
-        .sender = m->sender, .envelope_id = m->envelope_id, .ret_flags = m->ret_flags};
+    const struct status_verp report = {.nrequest = STATUS_FLUSH,
+                                       .flags = STATUS_CLEAN,
+                                       .queue_name = m->output.queue,
+                                       .queue_id = slice_text(output_id(&m->output)),
+                                       .encoding = m->encoding,
+                                       .smtputf8 = m->sendopts,
+                                       .sender = m->sender,
+                                       .envelope_id = m->envelope_id,
+                                       .ret_flags = (m->status & (CLEANUP_CONTENT | CLEANUP_SIZE)) != 0 ? RET_HEADERS
+                                                                                                        : m->ret_flags};
     struct err err;
 
     if (!return_recipients(&b))
@@ -137,6 +144,10 @@ static void add_last_records(struct message *m)
     arena_reset(&m->work);
     if (m->recipients > 0 && always[0] != '\0' && (m->flags & CLEANUP_BCC_OK) != 0)
         recipient_bcc(m, slice_text(always));
+    for (const struct bcc *b = m->bccs; b != NULL && !message_is_lost(m); b = b->next) {
+        arena_reset(&m->work);
+        recipient_bcc(m, b->address);
+    }
     if (m->recipients == 0 && (m->trace_flags & 256) == 0)
         message_reject(m, CLEANUP_NO_RECIPIENTS, NULL);
     else

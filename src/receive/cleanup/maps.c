@@ -19,8 +19,17 @@ static bool is_local(void *context, slice domain)
     return desk_is_local(l->desk, domain, l->by);
 }
 
-static enum table_got look_up(const struct desk *d, const char *id, const struct address_map *m, slice address, deadline by,
-                              struct buf *value, struct err *err)
+void maps_log_failure(const struct tables *t, slice key, const struct err *err)
+{
+    const char *name = tables_failed(t);
+
+    if (!slice_starts(slice_text(name), S("fail:"))) /* which has nothing more to say */
+        event_warning("%s", err->text);
+    event_warning("%s lookup error for \"%.*s\"", name, S_ARG(key));
+}
+
+static enum table_got look_up(const struct desk *d, const char *id, const struct address_map *m, slice address,
+                              deadline by, struct buf *value, struct err *err)
 {
     struct locality locality = {d, by};
     const struct address_lookup how = {
@@ -29,12 +38,15 @@ static enum table_got look_up(const struct desk *d, const char *id, const struct
         .context = &locality,
         .propagate_extension = m->propagate_extension,
     };
-    enum table_got got = tables_get_address(m->tables, address, ADDRESS_FULL | ADDRESS_USER | ADDRESS_DOMAIN, &how, by, value, err);
+    enum table_got got =
+        tables_get_address(m->tables, address, ADDRESS_FULL | ADDRESS_USER | ADDRESS_DOMAIN, &how, by, value, err);
 
     if (got == TABLE_FAILED) {
-        event_warning("%s", err->text);
-        event_warning("%s: %s map lookup problem for %.*s -- message not accepted, try again later", id, m->name,
-                      S_ARG(address));
+        bool bcc = m == &d->sender_bcc || m == &d->recipient_bcc;
+
+        maps_log_failure(m->tables, address, err);
+        event_warning("%s: %s map lookup problem%s%.*s -- message not accepted, try again later", id, m->name,
+                      bcc ? "" : " for ", bcc ? 0 : (int)address.n, address.p);
         (void)err_set(err, ERR_TEMPORARY, "%s map lookup problem", m->name);
     }
     return got;
@@ -43,7 +55,8 @@ static enum table_got look_up(const struct desk *d, const char *id, const struct
 /* A table's value is read as an address header's is: words outside <> are an address each. */
 static bool results_parse(slice value, struct arena *arena, struct list_node **first, struct err *err)
 {
-    return address_list_parse(value, RESULT_TOKENS_MOST, arena, first) || err_set(err, ERR_LIMIT, "table value too long");
+    return address_list_parse(value, RESULT_TOKENS_MOST, arena, first) ||
+           err_set(err, ERR_LIMIT, "table value too long");
 }
 
 static bool result_unquote(slice external, struct arena *arena, slice *out)
@@ -54,8 +67,8 @@ static bool result_unquote(slice external, struct arena *arena, slice *out)
 }
 
 /* The next address of *AT, rewritten; "@domain" takes the local part of KEY.  *ANY is false when there is none. */
-static bool next_result(const struct desk *d, struct list_node **at, slice key, struct arena *arena, deadline by, slice *out,
-                        bool *any, struct err *err)
+static bool next_result(const struct desk *d, struct list_node **at, slice key, struct arena *arena, deadline by,
+                        slice *out, bool *any, struct err *err)
 {
     slice local, domain, address;
 
@@ -95,7 +108,8 @@ static bool apply_canonical(const struct desk *d, const char *id, const struct a
             *address = at;
             return true;
         }
-        if (!results_parse(buf_slice(&value), arena, &rest, err) || !next_result(d, &rest, at, arena, by, &next, &any, err) ||
+        if (!results_parse(buf_slice(&value), arena, &rest, err) ||
+            !next_result(d, &rest, at, arena, by, &next, &any, err) ||
             !next_result(d, &rest, at, arena, by, &more, &several, err))
             return false;
         if (several)
@@ -111,6 +125,15 @@ static bool apply_canonical(const struct desk *d, const char *id, const struct a
     return true;
 }
 
+/* LOCAL@domain, the domain in lower case. */
+static bool join_folded(struct arena *arena, slice local, slice domain, slice *out)
+{
+    AUTO_BUF struct buf folded = BUF_INIT(VALUE_MOST);
+
+    return table_fold(domain, &folded) &&
+           arena_printf(arena, out, "%.*s@%.*s", S_ARG(local), S_ARG(buf_slice(&folded)));
+}
+
 /* Cuts the host names off that masquerade_domains hides. */
 static bool masquerade(const struct desk *d, deadline by, struct arena *arena, slice *address)
 {
@@ -118,7 +141,8 @@ static bool masquerade(const struct desk *d, deadline by, struct arena *arena, s
     struct err ignored;
 
     address_split(*address, &local, &domain);
-    if (domain.n == 0 || rest.n == 0 || match_list_has(d->masquerade_exceptions, local, S(""), by, &ignored) == TABLE_FOUND)
+    if (domain.n == 0 || rest.n == 0 ||
+        match_list_has(d->masquerade_exceptions, local, S(""), by, &ignored) == TABLE_FOUND)
         return true;
     while (cut_word(&rest, ", \t\r\n", &parent)) {
         bool hide = !cut_char(&parent, '!');
@@ -128,7 +152,7 @@ static bool masquerade(const struct desk *d, deadline by, struct arena *arena, s
             continue;
         if (tail.n < domain.n && tail.p[-1] != '.')
             continue;
-        return !hide || tail.n == domain.n || arena_printf(arena, address, "%.*s@%.*s", S_ARG(local), S_ARG(tail));
+        return !hide || tail.n == domain.n || join_folded(arena, local, tail, address);
     }
     return true;
 }
@@ -170,12 +194,13 @@ static bool add_entry(struct address_entries *e, struct arena *arena, struct add
 
 static enum expand_got unreasonable(const struct desk *d, const char *id, const char *what, slice address)
 {
-    event_warning("%s: unreasonable %s map %s for %.*s -- message not accepted, try again later", id, d->virtual_alias.name,
-                  what, S_ARG(address));
+    event_warning("%s: unreasonable %s map %s for %.*s -- message not accepted, try again later", id,
+                  d->virtual_alias.name, what, S_ARG(address));
     return EXPAND_UNREASONABLE;
 }
 
-/* The first result takes the entry's place, the others come last.  One that is the name itself is not looked up again. */
+/* The first result takes the entry's place, the others come last.  One that is the name itself is not looked up again.
+ */
 static enum expand_got replace_entry(const struct desk *d, const char *id, size_t at, slice value, struct arena *arena,
                                      deadline by, struct address_entries *e, struct err *err)
 {
@@ -239,8 +264,6 @@ bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m,
               deadline by, slice *out, struct err *err)
 {
     AUTO_BUF struct buf value = BUF_INIT(VALUE_MOST);
-    struct list_node *rest;
-    bool any;
 
     *out = S("");
     if (tables_empty(m->tables) || address.n == 0)
@@ -253,5 +276,5 @@ bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m,
     case TABLE_FOUND:
         break;
     }
-    return results_parse(buf_slice(&value), arena, &rest, err) && next_result(d, &rest, address, arena, by, out, &any, err);
+    return arena_copy(arena, buf_slice(&value), out) || err_set(err, ERR_LIMIT, "address too long");
 }

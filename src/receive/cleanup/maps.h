@@ -7,6 +7,9 @@
 
 #include "receive/cleanup/desk.h"
 
+/* Logs why a look-up of KEY has failed. */
+void maps_log_failure(const struct tables *t, slice key, const struct err *err);
+
 /* Canonical maps and masquerade domains for CLASS.  False: a table cannot answer now (logged). */
 MUST_CHECK bool maps_canonical(const struct desk *d, const char *id, enum address_class class, slice address,
                                struct arena *arena, deadline by, slice *out, struct err *err);
@@ -29,7 +32,8 @@ enum expand_got {
 MUST_CHECK enum expand_got maps_expand(const struct desk *d, const char *id, slice address, struct arena *arena,
                                        deadline by, struct address_entries *entries, struct err *err);
 
-/* The bcc addresses of ADDRESS; *OUT empty: none.  False: a table cannot answer now (logged). */
+/* The bcc address of ADDRESS, the table's whole value as it is; *OUT empty: none.  False: a table cannot answer now
+ * (logged). */
 MUST_CHECK bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m, slice address,
                          struct arena *arena, deadline by, slice *out, struct err *err);
 

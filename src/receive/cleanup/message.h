@@ -26,6 +26,8 @@ struct message {
     int64_t arrival_seconds, arrival_us; /* T */
     bool has_sender, in_recipients, mixed, remote;
     slice sender, full_name, encoding, envelope_id;
+    slice origin, protocol, helo; /* where it came from, for the log */
+    struct buf last_recipient;
     int ret_flags, trace_flags;
 
     /* What stands before the next recipient. */
@@ -38,7 +40,19 @@ struct message {
 
     struct rewriter rewriter;
     bool rewriting;
+
+    /* What content checks have asked for. */
+    bool unchecked; /* no more of them */
+    slice filter, redirect;
+    unsigned faults; /* bit per enum rewriter_fault */
+    slice fault;     /* the first; counts when all has been seen */
+    struct bcc {
+        struct bcc *next;
+        slice address;
+    } * bccs, **bcc_end;
 };
+
+/* ---- message.c ---- */
 
 /* What is wrong beyond what a bounce can tell: nothing more of the message is looked at. */
 bool message_is_lost(const struct message *m);
@@ -53,9 +67,6 @@ bool message_recordf(struct message *m, int type, const char *format, ...) PRINT
 enum { SENDOPT_REQUESTED = 1, SENDOPT_HEADER = 2, SENDOPT_SENDER = 4 };
 void message_note_utf8(struct message *m, slice text, int64_t sendopt);
 
-/* session.c.  One record of the client's; TYPE is allowed nowhere else. */
-void message_take(struct message *m, int type, slice data);
-
 /* envelope.c */
 void envelope_record(struct message *m, int type, slice data);
 void extracted_record(struct message *m, int type, slice data);
@@ -64,6 +75,12 @@ void extracted_record(struct message *m, int type, slice data);
 void recipient_take(struct message *m, slice address);
 void recipient_forget(struct message *m); /* what stood before a recipient that is dropped */
 void recipient_bcc(struct message *m, slice address);
+
+/* checks.c.  The rewriter's hooks for header_checks and the like, and for strict_* parameters; CONTEXT is the message.
+ */
+bool checks_wanted(const struct message *m);
+enum rewriter_verdict checks_ask(void *context, enum rewriter_line line, struct rewriter_text *text, deadline by);
+void checks_fault(void *context, enum rewriter_fault fault, slice text);
 
 /* content.c */
 void content_begin(struct message *m);

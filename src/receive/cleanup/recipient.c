@@ -64,11 +64,15 @@ enum { TRACE_PROBE = 256 };
 /* A probe of the mail system itself asks whether the name can be delivered to; a list can. */
 static void answer_probe(struct message *m, const struct recipient *r)
 {
-    const struct outcome o = {.kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}, .reason = S("aliased to multiple recipients"),
-                              .relay = S("none")};
-    const struct message_times times = {.arrival_us = m->arrival_us, .active_us = clock_wall_us(), .agent_us = clock_wall_us()};
-    const struct event_attempt attempt = {.id = slice_text(output_id(&m->output)), .recipient = r, .times = &times,
-                                          .outcome = &o, .status_text = S("deliverable"),
+    const struct outcome o = {
+        .kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}, .reason = S("aliased to multiple recipients"), .relay = S("none")};
+    const struct message_times times = {
+        .arrival_us = m->arrival_us, .active_us = clock_wall_us(), .agent_us = clock_wall_us()};
+    const struct event_attempt attempt = {.id = slice_text(output_id(&m->output)),
+                                          .recipient = r,
+                                          .times = &times,
+                                          .outcome = &o,
+                                          .status_text = S("deliverable"),
                                           .delay_digits = m->desk->params->delay_logging_resolution_limit};
     struct err err;
 
@@ -80,7 +84,8 @@ static void answer_probe(struct message *m, const struct recipient *r)
 /* Success is reported here, since the name ends here: RFC 3461 5.2.7.3. */
 static bool report_expansion(struct message *m, struct recipient *r)
 {
-    const struct outcome o = {.kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}, .reason = S("alias expanded"), .action = S("expanded")};
+    const struct outcome o = {
+        .kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}, .reason = S("alias expanded"), .action = S("expanded")};
     struct err err;
 
     if ((r->notify & NOTIFY_SUCCESS) == 0)
@@ -109,6 +114,7 @@ static void write_expanded(struct message *m, struct recipient *r)
         return;
     case EXPAND_FAILED:
         message_fail(m, &err);
+        m->reason = S("4.6.0 Alias expansion error");
         return;
     case EXPAND_DONE:
         break;
@@ -144,18 +150,11 @@ void recipient_bcc(struct message *m, slice address)
         (void)write_recipient(m, &r);
 }
 
-static bool has_eight_bits(slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 128)
-            return true;
-    return false;
-}
-
 /* Fills in what the client left open. */
 static bool describe(struct message *m, slice given, struct recipient *r, struct err *err)
 {
-    const char *type = m->desk->params->smtputf8_enable && has_eight_bits(r->address) ? "utf-8" : "rfc822";
+    bool utf8 = m->desk->params->smtputf8_enable && (m->flags & (CLEANUP_SMTPUTF8 | CLEANUP_AUTOUTF8)) != 0;
+    const char *type = utf8 && mime_has_eight_bits(r->address) ? "utf-8" : "rfc822";
 
     r->notify = m->notify;
     r->dsn_orig_rcpt = buf_slice(&m->orig_rcpt);
@@ -175,12 +174,15 @@ void recipient_take(struct message *m, slice given)
 
     message_note_utf8(m, given, 0);
     if (!desk_rewrite_internal(m->desk, address, &m->work, m->by, &r.address, &err) ||
-        (maps && !maps_canonical(m->desk, id, ADDRESS_ENVELOPE_RECIPIENT, r.address, &m->work, m->by, &r.address, &err)) ||
+        (maps &&
+         !maps_canonical(m->desk, id, ADDRESS_ENVELOPE_RECIPIENT, r.address, &m->work, m->by, &r.address, &err)) ||
         !describe(m, given, &r, &err)) {
         message_fail(m, &err);
         return;
     }
     final = r.address;
+    buf_clear(&m->last_recipient);
+    (void)buf_add(&m->last_recipient, final);
     if (maps)
         write_expanded(m, &r);
     else

@@ -1,72 +1,8 @@
 /* One conversation: hello, flags, records up to E, answer.  Source: ipc.md section 8.2. */
-#include <stdarg.h>
-
 #include "mail/events/events.h"
 #include "receive/cleanup/message.h"
 
 enum { RECORD_MOST = 1 << 20, ARENA_MOST = 16 << 20, WORK_MOST = 64 << 20, TEXT_MOST = 1 << 20 };
-
-/* ---- what the other files call ---- */
-
-void message_reject(struct message *m, int64_t status, const char *why)
-{
-    if (why != NULL)
-        event_warning("%s: message rejected: %s", output_id(&m->output), why);
-    m->status |= status;
-}
-
-void message_fail(struct message *m, const struct err *err)
-{
-    if (err->kind == ERR_LIMIT) {
-        message_reject(m, CLEANUP_BAD, err->text);
-        return;
-    }
-    if (err->kind != ERR_TEMPORARY && (m->status & CLEANUP_WRITE) == 0)
-        event_warning("%s: %s", output_id(&m->output), err->text);
-    m->status |= CLEANUP_WRITE;
-}
-
-static bool record_written(struct message *m, bool written)
-{
-    if (written)
-        return true;
-    if (m->output.state == OUTPUT_FAILED) {
-        message_fail(m, &m->output.err);
-    } else if ((m->status & CLEANUP_SIZE) == 0) {
-        event_warning("%s: queue file size limit exceeded", output_id(&m->output));
-        m->status |= CLEANUP_SIZE;
-    }
-    return false;
-}
-
-bool message_record(struct message *m, int type, slice data)
-{
-    return record_written(m, output_record(&m->output, type, data));
-}
-
-bool message_recordf(struct message *m, int type, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return message_record(m, type, slice_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
-}
-
-void message_note_utf8(struct message *m, slice text, int64_t sendopt)
-{
-    if (!m->desk->params->smtputf8_enable)
-        return;
-    for (size_t i = 0; i < text.n; i++) {
-        if ((unsigned char)text.p[i] >= 128) {
-            m->sendopts |= sendopt | ((m->flags & CLEANUP_AUTOUTF8) != 0 ? SENDOPT_REQUESTED : 0);
-            return;
-        }
-    }
-}
 
 /* ---- records ---- */
 
@@ -108,7 +44,7 @@ static enum record_got read_record(struct stream *s, struct buf *data, deadline 
     return RECORD_READ;
 }
 
-void message_take(struct message *m, int type, slice data)
+static void take_record(struct message *m, int type, slice data)
 {
     if (type == RECORD_POINTER || type == RECORD_PADDING) {
         event_warning("%s: record type %d not allowed - discarding this message", output_id(&m->output), type);
@@ -158,7 +94,7 @@ static bool read_records(struct message *m, struct stream *s, struct err *err)
             break;
         }
         if (!is_skipping(m))
-            message_take(m, type, buf_slice(&data));
+            take_record(m, type, buf_slice(&data));
     } while (type != RECORD_END);
     return true;
 }
@@ -210,6 +146,7 @@ static bool converse(struct message *m, struct stream *s, struct err *err)
         message_finish(m);
     else
         m->status |= CLEANUP_BAD;
+    output_done(&m->output); /* who gets the answer no longer finds a file that was not kept */
     answer = (struct cleanup_answer){m->status, m->reason};
     return ipc_write(s, &cleanup_answer_shape, &answer, m->by, err) && stream_flush(s, m->by, err) && complete;
 }
@@ -220,6 +157,7 @@ static void message_done(struct message *m)
     output_done(&m->output);
     map_done(&m->written, NULL);
     buf_done(&m->orig_rcpt);
+    buf_done(&m->last_recipient);
     buf_done(&m->original);
     arena_done(&m->work);
     arena_done(&m->arena);
@@ -239,6 +177,8 @@ bool session_run(struct desk *desk, struct stream *s, int64_t *status, struct er
     arena_init(&m.arena, ARENA_MOST);
     arena_init(&m.work, WORK_MOST);
     buf_init(&m.orig_rcpt, TEXT_MOST);
+    buf_init(&m.last_recipient, TEXT_MOST);
+    m.bcc_end = &m.bccs;
     buf_init(&m.original, TEXT_MOST);
     map_init(&m.written);
     stream_set_name(s, "cleanup socket");
