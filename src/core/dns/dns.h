@@ -1,6 +1,6 @@
 /* core/dns/dns.h - DNS questions as tasks, over c-ares.
  *
- * One resolver per process; its sockets live on the loop.  Every answer is checked and bounded (at most 1000 records;
+ * One resolver per process; its sockets live on the loop.  Every answer is checked and bounded (at most 100 records;
  * names printable and at most 255 bytes), and copied into the caller's arena.  Depends on: core/net. */
 #ifndef CORE_DNS_DNS_H
 #define CORE_DNS_DNS_H
@@ -26,12 +26,14 @@ enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_PTR = 12, DNS_MX = 15,
 enum dns_got {
     DNS_FOUND,
     DNS_NO_DATA,   /* the name exists, no such records */
-    DNS_NO_NAME,   /* NXDOMAIN */
+    DNS_NO_NAME,   /* NXDOMAIN, or aliases that never end (then ->looped) */
     DNS_TRY_AGAIN, /* SERVFAIL, no answer, refused: temporary */
     DNS_BAD,       /* malformed answer or name: permanent */
+    DNS_NO_WAY,    /* the server says that such a question cannot be answered (FORMERR): permanent */
     DNS_FAILED,    /* cancelled, or no memory in the arena: *ERR set */
 };
 
+enum { DNS_RECORDS_MOST = 100 };
 struct dns_record {
     struct dns_record *next; /* in answer order */
     enum dns_type type;
@@ -46,9 +48,14 @@ struct dns_answer {
     struct dns_record *records; /* only of the asked type; CNAMEs followed */
     slice canonical;            /* the name the records belong to */
     bool authenticated;         /* AD bit, when the resolver may be trusted */
+    bool cut;                   /* there were more than DNS_RECORDS_MOST records */
+    bool looped;                /* aliases lead back to themselves; the reason says so */
     char reason[256];           /* for the non-FOUND: e.g. "Host or domain name not found. Name service error for name=x
                                  * type=MX: Host not found, try again" */
 };
+
+/* "MX", "AAAA", ... */
+const char *dns_type_name(enum dns_type type);
 
 /* NAME has no NUL; a final dot is allowed.  No search list is applied. */
 MUST_CHECK enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,

@@ -197,11 +197,11 @@ static void set_reason(struct dns_answer *out, enum dns_got got, slice name, enu
     const char *what = got == DNS_NO_NAME     ? "Host not found"
                        : got == DNS_NO_DATA   ? "Host found but no data record of requested type"
                        : got == DNS_TRY_AGAIN ? "Host not found, try again"
+                       : got == DNS_NO_WAY    ? "Non-recoverable error"
                                               : "Malformed or unexpected name server reply";
 
-    (void)snprintf(out->reason, sizeof out->reason,
-                   "Host or domain name not found. Name service error for name=%.*s type=%s: %s", S_ARG(slice_head(name, 100)),
-                   dns_type_name(type), what);
+    (void)snprintf(out->reason, sizeof out->reason, "%sName service error for name=%.*s type=%s: %s",
+                   got == DNS_BAD ? "" : "Host or domain name not found. ", S_ARG(slice_head(name, 100)), dns_type_name(type), what);
 }
 
 static enum dns_got look_up_once(struct dns *d, const char *name, enum dns_type type, struct arena *arena, deadline by,
@@ -236,13 +236,17 @@ static enum dns_got look_up(struct dns *d, const char *name, enum dns_type type,
 
         authenticated = authenticated && out->authenticated && d->trust_ad;
         out->authenticated = authenticated;
-        if (got != DNS_NO_DATA || slice_eq_case(out->canonical, slice_text(asked)))
+        if (got != DNS_NO_DATA || slice_eq_case(out->canonical, slice_text(asked))) {
+            if (got != DNS_FOUND && got != DNS_FAILED && out->reason[0] == '\0')
+                set_reason(out, got, slice_text(asked), type); /* the name at which the trail ends */
             return got;
+        }
         if (!text_from_slice(out->canonical, asked, sizeof asked))
             return DNS_BAD;
     }
     (void)snprintf(out->reason, sizeof out->reason, "Name server loop for %.200s", name);
-    return DNS_BAD;
+    out->looped = true;
+    return DNS_NO_NAME;
 }
 
 enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,

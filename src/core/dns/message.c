@@ -2,8 +2,8 @@
 
 #include "core/base/buf.h"
 
-enum { HEADER_BYTES = 12, NAME_BYTES = 255, RECORDS_MOST = 1000, ALIASES_MOST = 10 };
-enum { RCODE_OK = 0, RCODE_SERVER_FAILURE = 2, RCODE_NO_NAME = 3, RCODE_REFUSED = 5 };
+enum { HEADER_BYTES = 12, NAME_BYTES = 255, ROWS_MOST = 1000, ALIASES_MOST = 10 };
+enum { RCODE_OK = 0, RCODE_FORMAT = 1, RCODE_SERVER_FAILURE = 2, RCODE_NO_NAME = 3, RCODE_REFUSED = 5 };
 
 struct name {
     char text[NAME_BYTES + 1];
@@ -240,6 +240,7 @@ static enum dns_got collect(const struct section *s, const struct name *canonica
 {
     struct dns_record **end = &out->records;
     struct cursor c = s->start;
+    unsigned count = 0;
     bool skipped = false;
 
     for (unsigned r = 0; r < s->count; r++) {
@@ -251,6 +252,9 @@ static enum dns_got collect(const struct section *s, const struct name *canonica
             return DNS_BAD;
         if (row.odd || row.class != 1 || row.type != type || !slice_eq_case(name_slice(&row.owner), name_slice(canonical)))
             continue;
+        out->cut = count == DNS_RECORDS_MOST;
+        if (out->cut)
+            break;
         record = ARENA_NEW(arena, struct dns_record);
         kept = record == NULL ? NO_ROOM : keep_record(c.packet, &row, arena, record);
         if (kept == NO_ROOM) {
@@ -262,6 +266,7 @@ static enum dns_got collect(const struct section *s, const struct name *canonica
             continue;
         *end = record;
         end = &record->next;
+        count++;
     }
     if (out->records != NULL)
         return DNS_FOUND;
@@ -277,7 +282,8 @@ static enum dns_got read_section(const struct section *s, slice name, enum dns_t
     canonical.text[name.n] = '\0';
     if (type != DNS_CNAME && !follow_aliases(s, &canonical)) {
         (void)snprintf(out->reason, sizeof out->reason, "Name server loop for %.200s", canonical.text);
-        return DNS_BAD;
+        out->looped = true;
+        return DNS_NO_NAME;
     }
     if (!arena_copy(arena, name_slice(&canonical), &out->canonical)) {
         (void)err_set(err, ERR_LIMIT, "no memory for the records of %s", canonical.text);
@@ -310,6 +316,8 @@ enum dns_got dns_message_read(slice packet, slice name, enum dns_type type, stru
     case RCODE_SERVER_FAILURE:
     case RCODE_REFUSED:
         return DNS_TRY_AGAIN;
+    case RCODE_FORMAT:
+        return DNS_NO_WAY;
     default:
         return DNS_BAD;
     }
@@ -320,15 +328,17 @@ enum dns_got dns_message_read(slice packet, slice name, enum dns_type type, stru
         read_name(&c, &unused, &odd);
         (void)read_u32(&c);
     }
-    const struct section section = {c, answers < RECORDS_MOST ? answers : RECORDS_MOST};
+    const struct section section = {c, answers < ROWS_MOST ? answers : ROWS_MOST};
     if (c.bad)
         return DNS_BAD;
     answer.authenticated = (flags & 0x20U) != 0;
     got = read_section(&section, name, type, arena, &answer, err);
     if (got == DNS_FOUND || got == DNS_NO_DATA)
         *out = answer;
-    else
+    else {
         memcpy(out->reason, answer.reason, sizeof answer.reason);
+        out->looped = answer.looped;
+    }
     return got;
 }
 

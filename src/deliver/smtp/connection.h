@@ -1,6 +1,6 @@
 /* deliver/smtp/connection.h - a server we talk to: connected, greeted, its extensions known.
  *
- * Owned by the task that uses it, or by the cache of idle ones.  Depends on: core/io, mail/smtp. */
+ * Owned by the task that uses it, or by the cache of idle ones (cache.h).  Depends on: core/io, mail/smtp. */
 #ifndef DELIVER_SMTP_CONNECTION_H
 #define DELIVER_SMTP_CONNECTION_H
 
@@ -9,42 +9,52 @@
 #include "deliver/smtp/destination.h"
 #include "mail/smtp/reply.h"
 
-enum { HAS_ESMTP = 1, HAS_PIPELINING = 2, HAS_8BITMIME = 4, HAS_SIZE = 8 };
+/* What EHLO offered, and what we make use of. */
+#define CONNECTION_FEATURES(F) \
+    F(PIPELINING, "PIPELINING") F(8BITMIME, "8BITMIME") F(SIZE, "SIZE") F(DSN, "DSN") F(SMTPUTF8, "SMTPUTF8")
+#define CONNECTION_FEATURE_NUMBER(name, keyword) FEATURE_NUMBER_##name,
+#define CONNECTION_FEATURE_BIT(name, keyword) HAS_##name = 1 << FEATURE_NUMBER_##name,
+enum { CONNECTION_FEATURES(CONNECTION_FEATURE_NUMBER) };
+enum connection_features { CONNECTION_FEATURES(CONNECTION_FEATURE_BIT) };
 
 struct connection {
-    struct list idle;       /* in the cache */
+    struct list idle; /* in the cache */
     struct stream *stream;
-    char *key;              /* the destination it was made for */
-    char label[400];        /* "host[addr]" */
-    char relay[420];        /* "host[addr]:port" */
+    const struct settings *settings;
+    char *key;       /* the destination it was made for */
+    char label[400]; /* "host[addr]" */
+    char relay[420]; /* "host[addr]:port" */
     char host[256];
+    char address[256]; /* "addr" */
+    uint16_t port;     /* 0: a UNIX socket */
     unsigned features;
-    int64_t size_limit;     /* with HAS_SIZE; 0: none told */
-    unsigned uses;          /* messages sent before the current one */
-    struct timer expiry;
-    bool broken;            /* not to be used again */
+    int64_t size_limit;  /* with HAS_SIZE; 0: none told */
+    unsigned uses;       /* messages sent before the current one */
+    deadline grow_old;   /* connection_reuse_time_limit */
+    struct timer expiry; /* while idle */
+    bool broken;         /* not to be used again, nor worth a QUIT */
+    bool said_quit;
+    slice queue_id; /* of the message on it, for the log; on loan */
 };
 
-/* How far a dialogue was when it ended, for "lost connection with X while ...". */
-enum phase { PHASE_GREETING, PHASE_EHLO, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHASE_BODY, PHASE_DONE };
-
-/* Connects and says EHLO (HELO when that is refused).  NULL: *WHY is the outcome, texts in ARENA; *REFUSED: the server itself
- * answered 4xx or 5xx. */
-MUST_CHECK struct connection *connection_open(const struct destination *d, const struct target *t, struct params *params,
-                                              struct arena *arena, struct outcome *why);
-/* With BYE, sends QUIT without waiting for the answer. */
+/* Connects and says EHLO (HELO when that is refused).  NULL: *WHY is the outcome, texts in ARENA; one that bounces is
+ * about the mail and all servers, another about this server.  QUEUE_ID must live while the connection is used. */
+MUST_CHECK struct connection *connection_open(const struct destination *d, const struct target *t,
+                                              const struct settings *settings, slice queue_id, struct arena *arena,
+                                              struct outcome *why);
+/* Reads one reply; odd ones are told of in the log. */
+MUST_CHECK bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_us, struct reply *reply,
+                                struct err *err);
+/* "LINE CRLF" and its reply. */
+MUST_CHECK bool connection_ask(struct connection *c, slice line, int64_t timeout_us, struct arena *arena,
+                               struct reply *reply, struct err *err);
+/* Says QUIT unless broken; waits for the answer when the settings want it (suspends); closes. */
+void connection_part(struct connection *c);
+/* Closes at once, without suspending.  With BYE, sends QUIT without waiting for the answer. */
 void connection_close(struct connection *c, bool bye);
 
-/* ---- the cache of idle connections of this process ---- */
-/* An idle connection for KEY that is still open, or NULL. */
-struct connection *cache_take(slice key);
-/* Keeps C for LIMIT_US, at most MOST of its destination; closes it otherwise. */
-void cache_put(struct connection *c, int64_t limit_us);
-void cache_close_all(void);
-
-/* ---- outcomes ---- */
-struct outcome outcome_lost(const struct connection *c, enum phase phase, const struct err *err, struct arena *arena);
-/* "host X said: REPLY (in reply to COMMAND command)" */
-struct outcome outcome_said(const struct connection *c, const struct reply *reply, const char *command, struct arena *arena);
+/* Features in the text of a reply to EHLO, without those named in DISCARD ("pipelining, dsn").  *BAD_SIZE: what SIZE
+ * had behind it that is no number, else empty.  Pure. */
+unsigned connection_features(slice text, slice discard, int64_t *size_limit, slice *bad_size);
 
 #endif

@@ -5,6 +5,8 @@
 #include <sys/random.h>
 
 #include "core/base/cut.h"
+#include "mail/events/events.h"
+#include "mail/syntax/address.h"
 
 static struct interface_address *own;
 static size_t own_count;
@@ -60,28 +62,49 @@ static bool parse_port(slice text, uint16_t *port)
     return true;
 }
 
-bool destination_parse(slice text, uint16_t default_port, struct destination *out)
+bool destination_parse(slice text, const char *default_port, struct destination *out)
 {
-    struct destination d = {.text = text, .port = default_port};
-    slice rest = text;
+    struct destination d = {.text = text};
+    slice rest = text, port = slice_text(default_port);
 
     if (cut_char(&rest, '[')) {
         d.no_mx = true;
         if (!cut_until(&rest, ']', &d.host))
             return false;
         (void)cut_prefix_case(&d.host, S("ipv6:"));
-    } else if (!cut_until(&rest, ':', &d.host)) {
-        d.host = rest;
-        rest = S("");
-    } else if (!parse_port(rest, &d.port)) {
-        return false;
+        if (rest.n > 0) {
+            if (!cut_char(&rest, ':'))
+                return false;
+            port = rest;
+        }
+    } else if (cut_until(&rest, ':', &d.host)) {
+        port = rest;
     } else {
-        rest = S("");
+        d.host = rest;
     }
-    if (rest.n > 0 && (!cut_char(&rest, ':') || !parse_port(rest, &d.port)))
+    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE || !parse_port(port, &d.port))
         return false;
-    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE)
+    *out = d;
+    return true;
+}
+
+bool destination_parse_lmtp(slice text, const char *default_port, struct destination *out)
+{
+    struct destination d = {.text = text, .no_mx = true};
+    slice rest = text;
+
+    if (cut_prefix(&rest, S("unix:"))) {
+        d.path = rest;
+        if (rest.n == 0)
+            return false;
+        *out = d;
+        return true;
+    }
+    (void)cut_prefix(&rest, S("inet:"));
+    if (!destination_parse(rest, default_port, &d))
         return false;
+    d.text = text;
+    d.no_mx = true;
     *out = d;
     return true;
 }
@@ -92,7 +115,8 @@ static struct outcome outcome_of(enum outcome_kind kind, struct dsn_code dsn, sl
 }
 
 /* What a failed look-up means for the mail. */
-static struct outcome outcome_of_dns(enum dns_got got, const struct dns_answer *a, struct arena *arena, const struct err *err)
+static struct outcome outcome_of_dns(enum dns_got got, const struct dns_answer *a, struct arena *arena,
+                                     const struct err *err)
 {
     slice reason = S("Host or domain name not found");
 
@@ -101,11 +125,11 @@ static struct outcome outcome_of_dns(enum dns_got got, const struct dns_answer *
     reason = arena_keep(arena, slice_text(a->reason), reason);
     if (got == DNS_TRY_AGAIN)
         return outcome_of(OUTCOME_DEFERRED, (struct dsn_code){4, 4, 3}, reason);
-    return outcome_of(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 4}, reason);
+    return outcome_of(OUTCOME_BOUNCED, (struct dsn_code){5, 4, got == DNS_NO_WAY ? 3 : 4}, reason);
 }
 
 struct search {
-    struct params *params;
+    const struct settings *settings;
     struct dns *dns;
     struct arena *arena;
     deadline by;
@@ -128,28 +152,65 @@ static void add_target(struct search *s, slice host, const struct endpoint *addr
     s->count++;
 }
 
-static bool wants(const struct search *s, enum dns_type type)
+static bool is_listed(const char *list, slice wanted)
 {
-    slice protocols = slice_text(s->params->inet_protocols), word;
-    slice wanted = type == DNS_A ? S("ipv4") : S("ipv6");
+    slice rest = slice_text(list), word;
 
-    while (cut_word(&protocols, ", \t\r\n", &word))
-        if (slice_eq_case(word, S("all")) || slice_eq_case(word, wanted))
+    while (cut_word(&rest, ", \t\r\n", &word))
+        if (slice_eq_case(word, wanted))
             return true;
     return false;
 }
 
-/* All addresses of one host. */
-static void add_host(struct search *s, slice host, unsigned preference)
+static bool wants(const struct search *s, enum dns_type type)
+{
+    const char *protocols = s->settings->params->inet_protocols;
+
+    return is_listed(protocols, S("all")) || is_listed(protocols, type == DNS_A ? S("ipv4") : S("ipv6"));
+}
+
+/* One question, with what is odd about the answer told in the log. */
+static enum dns_got ask(struct search *s, slice name, enum dns_type type, struct dns_answer *a, struct err *err)
+{
+    enum dns_got got = dns_lookup(s->dns, name, type, s->arena, s->by, a, err);
+
+    if (got == DNS_FOUND && a->cut)
+        event_warning("DNS record count limit (%d) exceeded -- dropping excess record(s) after qname=%.*s qtype=%s",
+                      DNS_RECORDS_MOST, S_ARG(name), dns_type_name(type));
+    else if (got == DNS_NO_NAME && a->looped)
+        event_warning("dns_lookup: %s", a->reason);
+    return got;
+}
+
+static void add_records(struct search *s, slice host, const struct dns_answer *a, unsigned preference)
+{
+    for (const struct dns_record *r = a->records; r != NULL; r = r->next)
+        add_target(s, host, &r->address, preference);
+}
+
+/* What the name server said of HOST when it has no address. */
+struct no_address {
+    bool found, soft;
+    enum dns_got got;
+    struct outcome why;
+};
+
+static void note_failure(struct no_address *n, enum dns_got got, const struct dns_answer *a, struct arena *arena,
+                         const struct err *err)
+{
+    bool soft = got == DNS_TRY_AGAIN || got == DNS_FAILED;
+
+    if (n->soft && !soft)
+        return;
+    n->soft = soft;
+    n->got = got;
+    n->why = outcome_of_dns(got, a, arena, err);
+}
+
+static void look_up_in_dns(struct search *s, slice host, unsigned preference, struct no_address *n)
 {
     static const enum dns_type types[] = {DNS_A, DNS_AAAA};
-    struct endpoint literal;
-    bool any = false;
 
-    if (endpoint_parse(host, &literal)) {
-        add_target(s, host, &literal, preference);
-        return;
-    }
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         struct dns_answer a;
         struct err err;
@@ -157,50 +218,155 @@ static void add_host(struct search *s, slice host, unsigned preference)
 
         if (!wants(s, types[i]))
             continue;
-        got = dns_lookup(s->dns, host, types[i], s->arena, s->by, &a, &err);
+        got = ask(s, host, types[i], &a, &err);
         if (got == DNS_FOUND) {
-            for (const struct dns_record *r = a.records; r != NULL; r = r->next)
-                add_target(s, host, &r->address, preference);
-            any = any || a.records != NULL;
-        } else if (got == DNS_TRY_AGAIN || got == DNS_FAILED) {
-            s->why = outcome_of_dns(got, &a, s->arena, &err);
-            s->soft = true;
-        } else if (!any && !s->soft) {
-            s->why = outcome_of_dns(got, &a, s->arena, &err);
+            add_records(s, host, &a, preference);
+            n->found = true;
+        } else {
+            note_failure(n, got, &a, s->arena, &err);
         }
     }
 }
 
-static bool is_null_mx(const struct dns_answer *a)
+/* By the machine's own means: /etc/hosts and what nsswitch.conf names. */
+static void look_up_natively(struct search *s, slice host, unsigned preference, struct no_address *n)
 {
-    return a->records != NULL && a->records->next == NULL && a->records->text.n == 0;
+    int family = !wants(s, DNS_AAAA) ? AF_INET : !wants(s, DNS_A) ? AF_INET6 : AF_UNSPEC;
+    struct dns_answer a;
+    struct err err;
+    enum dns_got got = host_lookup(host, family, s->arena, s->by, &a, &err);
+
+    if (got == DNS_FOUND) {
+        add_records(s, host, &a, preference);
+        n->found = true;
+    } else {
+        note_failure(n, got, &a, s->arena, &err);
+    }
 }
 
-/* False: s->why is final. */
-static bool add_mx(struct search *s, slice domain)
+/* All addresses of one host.  Of several hosts without any, the last one is told of; one that may get some later means
+ * that the mail waits. */
+static void add_host(struct search *s, slice host, unsigned preference)
+{
+    struct no_address n = {0};
+    struct endpoint literal;
+
+    if (endpoint_parse(host, &literal)) {
+        add_target(s, host, &literal, preference);
+        return;
+    }
+    if (s->settings->uses_dns)
+        look_up_in_dns(s, host, preference, &n);
+    if (s->settings->uses_native && !n.found && (!s->settings->uses_dns || !n.soft))
+        look_up_natively(s, host, preference, &n);
+    if (n.found || n.why.reason.n == 0)
+        return;
+    s->soft = s->soft || n.soft;
+    s->why = n.why;
+    if (s->soft && !n.soft) {
+        s->why.kind = OUTCOME_DEFERRED;
+        s->why.dsn.class = 4;
+    }
+}
+
+/* ---- MX ---- */
+
+static bool has_misplaced_hyphen(slice name)
+{
+    slice label;
+
+    while (cut_field(&name, '.', &label))
+        if (slice_starts(label, S("-")) || slice_ends(label, S("-")))
+            return true;
+    return false;
+}
+
+/* Is this record the name of a host?  Addresses are none, but in use; anything else is left out. */
+static bool is_usable(slice domain, const struct dns_record *r)
+{
+    if (endpoint_parse(r->text, &(struct endpoint){0})) {
+        event_warning("numeric domain name in resource data of MX record for %.*s: %.*s", S_ARG(domain),
+                      S_ARG(r->text));
+        return true;
+    }
+    if (hostname_valid(r->text) || (slice_starts(r->text, S("*.")) && hostname_valid(slice_skip(r->text, 2))))
+        return true;
+    if (has_misplaced_hyphen(r->text))
+        event_warning("valid_hostname: misplaced hyphen: %.*s", S_ARG(r->text));
+    event_warning("malformed domain name in resource data of MX record for %.*s: %.*s", S_ARG(domain), S_ARG(r->text));
+    return false;
+}
+
+static bool has_null_mx(const struct dns_answer *a)
+{
+    for (const struct dns_record *r = a->records; r != NULL; r = r->next)
+        if (r->text.n == 0)
+            return true;
+    return false;
+}
+
+/* The usable records, best preference first, equal ones as they came.  *COUNT of them. */
+static const struct dns_record **usable_records(slice domain, const struct dns_answer *a, struct arena *arena,
+                                                size_t *count)
+{
+    const struct dns_record **sorted = arena_alloc_array(arena, DNS_RECORDS_MOST, sizeof *sorted);
+    size_t n = 0;
+
+    for (const struct dns_record *r = a->records; r != NULL && sorted != NULL && n < DNS_RECORDS_MOST; r = r->next) {
+        size_t at = n;
+
+        if (!is_usable(domain, r))
+            continue;
+        for (; at > 0 && sorted[at - 1]->preference > r->preference; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = r;
+        n++;
+    }
+    *count = n;
+    return sorted;
+}
+
+static void add_mx_hosts(struct search *s, slice domain, const struct dns_answer *a)
+{
+    size_t count = 0;
+    const struct dns_record **hosts = usable_records(domain, a, s->arena, &count);
+
+    for (size_t i = 0; i < count; i++)
+        add_host(s, hosts[i]->text, hosts[i]->preference);
+    if (count == 0) {
+        slice reason = arena_format(
+            s->arena, S("Malformed or unexpected name server reply"),
+            "Name service error for name=%.*s type=MX: Malformed or unexpected name server reply", S_ARG(domain));
+        s->why = outcome_of(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 4}, reason);
+    } else if (s->count == 0) {
+        event_warning("no MX host for %.*s has a valid address record", S_ARG(domain));
+        if (s->settings->defer_if_no_mx_address_found) {
+            s->why.kind = OUTCOME_DEFERRED;
+            s->why.dsn.class = 4;
+        }
+    }
+}
+
+/* The servers of DOMAIN; its own address when it has no MX.  False: it wants no mail. */
+static bool add_domain(struct search *s, slice domain)
 {
     struct dns_answer a;
     struct err err;
-    enum dns_got got = dns_lookup(s->dns, domain, DNS_MX, s->arena, s->by, &a, &err);
+    enum dns_got got = ask(s, domain, DNS_MX, &a, &err);
 
-    if (got == DNS_NO_DATA) {
+    if (got == DNS_NO_DATA || got == DNS_NO_NAME) {
         add_host(s, domain, 0);
-        return true;
-    }
-    if (got != DNS_FOUND) {
+    } else if (got != DNS_FOUND) {
         s->why = outcome_of_dns(got, &a, s->arena, &err);
-        return false;
-    }
-    if (is_null_mx(&a)) {
-        slice reason = S("domain does not accept mail (nullMX)");
+    } else if (has_null_mx(&a)) {
+        slice reason = arena_format(s->arena, S("domain does not accept mail (nullMX)"),
+                                    "Domain %.*s does not accept mail (nullMX)", S_ARG(domain));
 
-        reason = arena_format(s->arena, reason, "Domain %.*s does not accept mail (nullMX)", S_ARG(domain));
         s->why = outcome_of(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 0}, reason);
         return false;
+    } else {
+        add_mx_hosts(s, domain, &a);
     }
-    for (const struct dns_record *r = a.records; r != NULL; r = r->next)
-        if (r->text.n > 0)
-            add_host(s, r->text, r->preference);
     return true;
 }
 
@@ -227,7 +393,7 @@ static bool sort_targets(struct search *s)
         all[i] = all[n - 1 - i];
         all[n - 1 - i] = swap;
     }
-    for (size_t i = n; s->params->smtp_randomize_addresses && i > 1; i--) {
+    for (size_t i = n; s->settings->randomize_addresses && i > 1; i--) {
         uint32_t random = 0;
         struct target *swap = all[i - 1];
 
@@ -252,7 +418,7 @@ static bool sort_targets(struct search *s)
 
 /* Mail for a domain whose best server is this machine would come straight back: only better ones than us count.  As
  * everywhere in the field, this is looked at for port 25 alone. */
-static bool drop_own(struct search *s, slice domain)
+static bool drop_own(struct search *s, slice domain, bool *is_mine)
 {
     unsigned own_preference = 0;
     bool found = false;
@@ -260,11 +426,12 @@ static bool drop_own(struct search *s, slice domain)
     if (s->port != 25)
         return true;
     for (struct target *t = s->found; t != NULL; t = t->next)
-        if (is_own(&t->address) || slice_eq_case(t->host, slice_text(s->params->myhostname))) {
+        if (is_own(&t->address) || slice_eq_case(t->host, slice_text(s->settings->params->myhostname))) {
             if (!found || t->preference < own_preference)
                 own_preference = t->preference;
             found = true;
         }
+    *is_mine = found;
     if (!found)
         return true;
     if (s->found->preference >= own_preference) {
@@ -280,28 +447,45 @@ static bool drop_own(struct search *s, slice domain)
     return true;
 }
 
-bool destination_targets(const struct destination *d, struct params *params, struct dns *dns, struct arena *arena, deadline by,
-                         struct target **out, struct outcome *why)
+static bool unix_target(const struct destination *d, const struct settings *settings, struct arena *arena,
+                        struct target **out)
 {
-    struct search s = {.params = params, .dns = dns, .arena = arena, .by = by, .port = d->port};
-    int limit = params->smtp_mx_address_limit;
-    struct target *last;
+    struct target *t = ARENA_NEW(arena, struct target);
 
-    s.why = outcome_of(OUTCOME_DEFERRED, (struct dsn_code){4, 4, 3}, S("no address found"));
-    if (d->no_mx || endpoint_parse(d->host, &(struct endpoint){0}))
-        add_host(&s, d->host, 0);
-    else if (!add_mx(&s, d->host)) {
-        *why = s.why;
+    if (t == NULL || !arena_copy(arena, d->path, &t->path))
         return false;
-    }
-    if (s.count == 0 || !sort_targets(&s) || (!d->no_mx && !drop_own(&s, d->host))) {
-        *why = s.why;
-        return false;
-    }
-    last = s.found;
-    for (int n = 1; limit > 0 && last != NULL; n++, last = last->next)
+    t->host = slice_text(settings->params->myhostname);
+    *out = t;
+    return true;
+}
+
+static void cut_at_limit(struct target *first, int limit)
+{
+    for (int n = 1; limit > 0 && first != NULL; n++, first = first->next)
         if (n == limit)
-            last->next = NULL;
+            first->next = NULL;
+}
+
+bool destination_targets(const struct destination *d, const struct settings *settings, struct dns *dns,
+                         struct arena *arena, deadline by, struct target **out, struct outcome *why, bool *is_mine)
+{
+    struct search s = {.settings = settings, .dns = dns, .arena = arena, .by = by, .port = d->port};
+    bool by_mx = !d->no_mx && settings->uses_mx && !endpoint_parse(d->host, &(struct endpoint){0});
+
+    *is_mine = false;
+    *why = outcome_of(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("no memory for a delivery"));
+    if (d->path.n > 0)
+        return unix_target(d, settings, arena, out);
+    s.why = outcome_of(OUTCOME_DEFERRED, (struct dsn_code){4, 4, 3}, S("no address found"));
+    if (!by_mx)
+        add_host(&s, d->host, 0);
+    else
+        *is_mine = !add_domain(&s, d->host);
+    if (s.count == 0 || !sort_targets(&s) || (!d->no_mx && !drop_own(&s, d->host, is_mine))) {
+        *why = s.why;
+        return false;
+    }
+    cut_at_limit(s.found, settings->mx_address_limit);
     *out = s.found;
     return true;
 }

@@ -35,7 +35,7 @@ static void test_parse(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct destination d = {.port = 7};
-        bool good = destination_parse(slice_text(rows[i].text), 25, &d);
+        bool good = destination_parse(slice_text(rows[i].text), "smtp", &d);
 
         if (good != rows[i].good)
             fail_msg("\"%s\": parsed %d", rows[i].text, good);

@@ -1,14 +1,13 @@
-/* smtp(8): delivers by SMTP.  Which server next, until every recipient has an outcome. */
+/* smtp(8), lmtp(8): delivers by SMTP or LMTP.  Which server next, until every recipient has an outcome. */
 #include "core/base/bug.h"
 #include "core/base/cut.h"
+#include "deliver/smtp/cache.h"
 #include "deliver/smtp/transaction.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 
-static struct params *params;
+static struct settings settings;
 static struct dns *resolver;
-
-enum { SMTP_PORT = 25 };
 
 static void reset_soft(struct delivery *d, const struct outcome *o)
 {
@@ -31,33 +30,34 @@ static void connected_now(struct delivery *d, const struct connection *c)
     d->request->times.connection_reuses = (int)c->uses;
 }
 
-static void part(struct delivery *d, struct connection *c)
+static void leave(struct delivery *d, struct connection *c)
 {
     if (d->keep && !c->broken)
-        cache_put(c, d->params->smtp_connection_cache_time_limit_us);
+        cache_put(c);
     else
-        connection_close(c, !c->broken);
+        connection_part(c);
 }
 
-/* Another message over an idle connection.  False: none, or it had gone stale before it said anything. */
-static bool over_idle(struct delivery *d, const struct destination *dest)
+/* Another message over idle connections.  One that had gone stale before it said anything has neither taken nor refused
+ * the message: the next one, or a new one, gets it. */
+static void over_idle(struct delivery *d, const struct destination *dest)
 {
     struct connection *c;
-    struct outcome why;
-    enum transaction_end end;
 
-    if ((d->request->wire.flags & DELIVERY_CACHE_LOAD) == 0)
-        return false;
-    c = cache_take(dest->text);
-    if (c == NULL)
-        return false;
-    connected_now(d, c);
-    d->last_server = false;
-    end = transaction_run(d, c, &why);
-    if (end == TRANSACTION_LOST)
-        reset_soft(d, &why);
-    part(d, c);
-    return end != TRANSACTION_LOST_EARLY && d->todo == 0;
+    while ((d->request->wire.flags & DELIVERY_CACHE_LOAD) != 0 && (c = cache_take(dest->text)) != NULL) {
+        struct outcome why;
+        enum transaction_end end;
+
+        c->queue_id = d->request->wire.queue_id;
+        connected_now(d, c);
+        d->last_server = false;
+        end = transaction_run(d, c, &why);
+        if (end == TRANSACTION_LOST)
+            reset_soft(d, &why);
+        leave(d, c);
+        if (end != TRANSACTION_LOST_EARLY)
+            return;
+    }
 }
 
 /* Trouble with a server that is not the last one: the delivery line will name another, so this one is told of here. */
@@ -67,44 +67,54 @@ static void tell_trouble(const struct delivery *d, const struct outcome *why)
         event_info("%.*s: %.*s", S_ARG(d->request->wire.queue_id), S_ARG(why->reason));
 }
 
+/* This server is no use, or not now. */
+static void note_trouble(struct delivery *d, const struct outcome *why)
+{
+    reset_soft(d, why);
+    if (why->kind == OUTCOME_BOUNCED) { /* it is the mail, not the server */
+        settle_rest(d);
+        return;
+    }
+    tell_trouble(d, why);
+    if (d->last_server)
+        agent_destination_failed(d->request, why);
+}
+
 /* One server, freshly connected.  True: it talked to us. */
 static bool over_new(struct delivery *d, const struct destination *dest, const struct target *target)
 {
     struct outcome why = {0};
-    struct connection *c = connection_open(dest, target, d->params, d->request->arena, &why);
+    struct connection *c = connection_open(dest, target, &settings, d->request->wire.queue_id, d->request->arena, &why);
 
     if (c == NULL) {
-        reset_soft(d, &why);
-        tell_trouble(d, &why);
-        if (d->last_server)
-            agent_destination_failed(d->request, &why);
+        note_trouble(d, &why);
         return false;
     }
     connected_now(d, c);
-    if (transaction_run(d, c, &why) != TRANSACTION_DONE) {
-        reset_soft(d, &why);
-        tell_trouble(d, &why);
-        if (d->last_server)
-            agent_destination_failed(d->request, &why);
-    }
-    part(d, c);
+    if (transaction_run(d, c, &why) != TRANSACTION_DONE)
+        note_trouble(d, &why);
+    leave(d, c);
     return true;
 }
 
-static void to_destination(struct delivery *d, const struct destination *dest, bool last_destination)
+/* *IS_MINE as by destination_targets(). */
+static void to_destination(struct delivery *d, const struct destination *dest, bool last_destination, bool *is_mine)
 {
     struct target *target;
     struct outcome why;
-    int sessions = 0, most = d->params->smtp_mx_session_limit;
+    int sessions = 0, most = settings.mx_session_limit;
 
-    if (over_idle(d, dest) || d->todo == 0)
+    over_idle(d, dest);
+    if (d->todo == 0)
         return;
-    if (!destination_targets(dest, d->params, resolver, d->request->arena, deadline_in(SECONDS(300)), &target, &why)) {
+    if (!destination_targets(dest, &settings, resolver, d->request->arena, deadline_in(SECONDS(300)), &target, &why,
+                             is_mine)) {
         reset_soft(d, &why);
         if (last_destination && why.kind == OUTCOME_DEFERRED)
             agent_destination_failed(d->request, &why);
         return;
     }
+    last_destination = last_destination || *is_mine;
     for (; target != NULL && d->todo > 0; target = target->next) {
         bool last_session = most > 0 && sessions + 1 >= most;
 
@@ -116,33 +126,49 @@ static void to_destination(struct delivery *d, const struct destination *dest, b
 
 static bool delivery_begin(struct delivery *d, struct agent_request *r)
 {
-    *d = (struct delivery){.request = r, .params = params, .todo = r->recipient_count};
+    *d = (struct delivery){.request = r, .settings = &settings, .todo = r->recipient_count};
     d->progress = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->progress);
     d->soft = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->soft);
     d->keep = (r->wire.flags & DELIVERY_CACHE_STORE) != 0;
     return d->progress != NULL && d->soft != NULL;
 }
 
+/* The destinations of LIST in order.  False: no others may follow.  MORE: others will, if need be. */
+static bool to_list(struct delivery *d, slice list, bool more)
+{
+    bool is_mine = false;
+    slice word;
+
+    while (d->todo > 0 && !is_mine && cut_word(&list, ", \t", &word)) {
+        struct destination dest;
+
+        if (settings.lmtp ? destination_parse_lmtp(word, settings.default_port, &dest)
+                          : destination_parse(word, settings.default_port, &dest)) {
+            to_destination(d, &dest, !more && slice_trim(list).n == 0, &is_mine);
+        } else {
+            slice reason =
+                arena_format(d->request->arena, S("bad destination"), "invalid destination: %.*s", S_ARG(word));
+
+            event_warning("%.*s", S_ARG(reason));
+            reset_soft(
+                d, &(struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 5}, .reason = reason, .relay = S("none")});
+        }
+    }
+    return !is_mine;
+}
+
 static void deliver(struct agent_request *r)
 {
-    slice list = r->wire.nexthop, word;
+    slice fallback = slice_trim(slice_text(settings.fallback_relay));
     struct delivery d;
 
     if (!delivery_begin(&d, r))
         return; /* the frame defers what was not reported */
-    reset_soft(&d, &(struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .reason = S("no server to try"), .relay = S("none")});
-    while (d.todo > 0 && cut_word(&list, ", \t", &word)) {
-        struct destination dest;
-
-        if (!destination_parse(word, SMTP_PORT, &dest)) {
-            slice reason = S("bad destination");
-
-            reason = arena_format(r->arena, reason, "invalid destination: %.*s", S_ARG(word));
-            reset_soft(&d, &(struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 5}, .reason = reason, .relay = S("none")});
-            continue;
-        }
-        to_destination(&d, &dest, slice_trim(list).n == 0);
-    }
+    reset_soft(&d,
+               &(struct outcome){
+                   .kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .reason = S("no server to try"), .relay = S("none")});
+    if (to_list(&d, r->wire.nexthop, fallback.n > 0) && fallback.n > 0)
+        (void)to_list(&d, fallback, false);
     settle_rest(&d);
 }
 
@@ -153,8 +179,8 @@ static void client(struct stream *s)
 
 static bool open_all(struct service_run *run, struct err *err)
 {
-    params = run->params;
-    return own_addresses_load(params, err);
+    settings_init(&settings, run->params, slice_eq(slice_text(run->program), S("lmtp")));
+    return own_addresses_load(run->params, err);
 }
 
 /* The resolver's sockets belong to the loop. */

@@ -1,10 +1,8 @@
 #include "deliver/smtp/transaction.h"
 
-#include "core/base/cut.h"
+#include "deliver/smtp/body.h"
+#include "deliver/smtp/command.h"
 #include "mail/events/events.h"
-#include "mail/syntax/address.h"
-
-enum { REASON_SIZE_MOST = 200 };
 
 void delivery_settle(struct delivery *d, size_t i, const struct outcome *o)
 {
@@ -45,6 +43,7 @@ struct talk {
     struct delivery *d;
     struct connection *c;
     struct arena *arena;
+    const struct settings *settings;
     enum phase phase;
     bool answered; /* any reply at all */
     struct err err;
@@ -52,41 +51,36 @@ struct talk {
 
 static bool hear(struct talk *t, int64_t timeout_us, struct reply *reply)
 {
-    if (!reply_read(t->c->stream, t->arena, deadline_in(timeout_us), reply, &t->err))
+    if (!connection_hear(t->c, t->arena, timeout_us, reply, &t->err))
         return false;
     t->answered = true;
     return true;
 }
 
+static bool write_line(struct talk *t, slice line, int64_t timeout_us)
+{
+    return stream_write(t->c->stream, line, deadline_in(timeout_us), &t->err);
+}
+
 static bool say_mail(struct talk *t)
 {
-    const struct delivery_request *w = &t->d->request->wire;
-    AUTO_BUF struct buf line = BUF_INIT(4096);
+    AUTO_BUF struct buf line = BUF_INIT(8192);
 
-    (void)buf_add(&line, S("MAIL FROM:<"));
-    (void)address_quote(w->sender, &line);
-    (void)buf_add_char(&line, '>');
-    if ((t->c->features & HAS_SIZE) && t->c->size_limit > 0)
-        (void)buf_addf(&line, " SIZE=%lld", (long long)w->size);
-    if ((t->c->features & HAS_8BITMIME) && w->encoding.n > 0)
-        (void)buf_add(&line, slice_eq_case(w->encoding, S("8bit")) ? S(" BODY=8BITMIME") : S(" BODY=7BIT"));
-    (void)buf_add(&line, S("\r\n"));
-    return stream_write(t->c->stream, buf_slice(&line), deadline_in(t->d->params->smtp_mail_timeout_us), &t->err);
+    command_mail(&t->d->request->wire, t->c->features, t->c->size_limit, &line);
+    return write_line(t, buf_slice(&line), t->settings->mail_timeout_us);
 }
 
 static bool say_rcpt(struct talk *t, size_t i)
 {
-    AUTO_BUF struct buf line = BUF_INIT(4096);
+    AUTO_BUF struct buf line = BUF_INIT(8192);
 
-    (void)buf_add(&line, S("RCPT TO:<"));
-    (void)address_quote(t->d->request->recipients[i].address, &line);
-    (void)buf_add(&line, S(">\r\n"));
-    return stream_write(t->c->stream, buf_slice(&line), deadline_in(t->d->params->smtp_rcpt_timeout_us), &t->err);
+    command_rcpt(&t->d->request->recipients[i], t->c->features, &line);
+    return write_line(t, buf_slice(&line), t->settings->rcpt_timeout_us);
 }
 
 static bool say_data(struct talk *t)
 {
-    return stream_write(t->c->stream, S("DATA\r\n"), deadline_in(t->d->params->smtp_data_init_timeout_us), &t->err);
+    return write_line(t, S("DATA\r\n"), t->settings->data_init_timeout_us);
 }
 
 /* Answers to MAIL and RCPT.  *ACCEPTED counts recipients taken; *REFUSED: MAIL itself was. */
@@ -95,11 +89,11 @@ static bool hear_mail(struct talk *t, bool *refused)
     struct reply reply;
 
     t->phase = PHASE_MAIL;
-    if (!hear(t, t->d->params->smtp_mail_timeout_us, &reply))
+    if (!hear(t, t->settings->mail_timeout_us, &reply))
         return false;
     *refused = reply.code / 100 != 2;
     if (*refused) {
-        struct outcome o = outcome_said(t->c, &reply, "MAIL FROM", t->arena);
+        struct outcome o = verdict_said(t->c, &reply, "MAIL FROM", t->arena);
 
         answer_all(t->d, RCPT_TODO, &o);
     }
@@ -112,7 +106,7 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
     struct outcome o;
 
     t->phase = PHASE_RCPT;
-    if (!hear(t, t->d->params->smtp_rcpt_timeout_us, &reply))
+    if (!hear(t, t->settings->rcpt_timeout_us, &reply))
         return false;
     if (mail_refused)
         return true; /* settled with MAIL's answer */
@@ -122,141 +116,135 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         ++*accepted;
         return true;
     }
-    o = outcome_said(t->c, &reply, "RCPT TO", t->arena);
+    o = verdict_said(t->c, &reply, "RCPT TO", t->arena);
     answer_recipient(t->d, i, &o);
     return true;
 }
 
-/* The envelope: with PIPELINING in one go, else step by step.  *SENT marks who was offered. */
-static bool envelope(struct talk *t, bool *go, size_t *accepted)
+static bool hear_data(struct talk *t, size_t accepted, bool *go)
 {
-    struct agent_request *r = t->d->request;
-    bool pipelining = (t->c->features & HAS_PIPELINING) != 0, refused = false;
-    bool *offered = arena_alloc_array(t->arena, r->recipient_count, sizeof *offered);
     struct reply reply;
+    struct outcome o;
 
-    if (offered == NULL)
-        return err_set(&t->err, ERR_LIMIT, "no memory for a delivery");
-    t->phase = PHASE_MAIL;
-    if (!say_mail(t) || (!pipelining && !hear_mail(t, &refused)))
-        return false;
-    for (size_t i = 0; i < r->recipient_count && !refused; i++) {
-        offered[i] = t->d->progress[i] == RCPT_TODO;
-        t->phase = PHASE_RCPT;
-        if (offered[i] && (!say_rcpt(t, i) || (!pipelining && !hear_rcpt(t, i, refused, accepted))))
-            return false;
-    }
-    if (pipelining) {
-        if (!say_data(t) || !hear_mail(t, &refused))
-            return false;
-        for (size_t i = 0; i < r->recipient_count; i++)
-            if (offered[i] && !hear_rcpt(t, i, refused, accepted))
-                return false;
-    } else if (*accepted > 0 && !say_data(t)) {
-        return false;
-    }
-    *go = false;
-    if (!pipelining && *accepted == 0)
-        return true;
     t->phase = PHASE_DATA;
-    if (!hear(t, t->d->params->smtp_data_init_timeout_us, &reply))
+    if (!hear(t, t->settings->data_init_timeout_us, &reply))
         return false;
     *go = reply.code / 100 == 3;
-    if (!*go && *accepted > 0) {
-        struct outcome o = outcome_said(t->c, &reply, "DATA", t->arena);
-
-        if (reply.code / 100 == 2)
-            o.reason = arena_format(t->arena, o.reason, "Protocol error: %.*s", S_ARG(o.reason));
-        answer_all(t->d, RCPT_ACCEPTED, &o);
-    }
+    if (*go || accepted == 0)
+        return true;
+    o = verdict_said(t->c, &reply, "DATA", t->arena);
+    if (reply.code / 100 == 2)
+        o.reason = arena_format(t->arena, o.reason, "Protocol error: %.*s", S_ARG(o.reason));
+    answer_all(t->d, RCPT_ACCEPTED, &o);
     return true;
 }
 
-/* One piece of content on the wire: dots doubled at line starts, lines folded at smtp_line_length_limit. */
-struct wire_line {
-    bool at_start;
-    size_t column;
-    bool warned;
-};
-
-static bool put_text(struct talk *t, struct wire_line *line, slice text, bool ends)
+/* All commands in one go, then all answers.  OFFERED marks who is asked for. */
+static bool envelope_at_once(struct talk *t, const bool *offered, bool *go, size_t *accepted)
 {
-    size_t most = t->d->params->smtp_line_length_limit > 0 ? (size_t)t->d->params->smtp_line_length_limit : SIZE_MAX;
-    deadline by = deadline_in(t->d->params->smtp_data_xfer_timeout_us);
-    struct stream *s = t->c->stream;
+    const struct agent_request *r = t->d->request;
+    bool refused = false;
 
-    if (line->at_start && text.n > 0 && text.p[0] == '.' && !stream_write(s, S("."), by, &t->err))
+    t->phase = PHASE_MAIL;
+    if (!say_mail(t))
         return false;
-    while (text.n > 0) {
-        slice piece = slice_head(text, most - line->column);
-
-        if (!stream_write(s, piece, by, &t->err))
+    for (size_t i = 0; i < r->recipient_count; i++)
+        if (offered[i] && !say_rcpt(t, i))
             return false;
-        line->at_start = false;
-        line->column += piece.n;
-        text = slice_skip(text, piece.n);
-        if (line->column < most || (text.n == 0 && ends))
-            continue;
-        if (!line->warned)
-            event_info("%.*s: breaking line > %zu bytes with <CR><LF>SPACE", S_ARG(t->d->request->wire.queue_id), most);
-        line->warned = true;
-        if (!stream_write(s, S("\r\n "), by, &t->err))
+    if (!say_data(t) || !hear_mail(t, &refused))
+        return false;
+    for (size_t i = 0; i < r->recipient_count; i++)
+        if (offered[i] && !hear_rcpt(t, i, refused, accepted))
             return false;
-        line->column = 1;
-    }
-    if (!ends)
-        return true;
-    line->at_start = true;
-    line->column = 0;
-    return stream_write(s, S("\r\n"), by, &t->err);
+    return hear_data(t, *accepted, go);
 }
 
-/* False: the connection broke, or *CORRUPT: the queue file cannot be read. */
-static bool content(struct talk *t, bool *corrupt)
+static bool envelope_step_by_step(struct talk *t, const bool *offered, bool *go, size_t *accepted)
 {
-    AUTO_QUEUE_READER struct queue_reader *reader = agent_content(t->d->request, &t->err);
-    struct wire_line line = {.at_start = true};
-    enum record_got got;
-    slice text;
-    bool ends;
+    const struct agent_request *r = t->d->request;
+    bool refused = false;
 
-    t->phase = PHASE_BODY;
-    *corrupt = reader == NULL;
-    if (reader == NULL)
+    t->phase = PHASE_MAIL;
+    if (!say_mail(t) || !hear_mail(t, &refused))
         return false;
-    while ((got = queue_reader_text(reader, &text, &ends, &t->err)) == RECORD_READ)
-        if (!put_text(t, &line, text, ends))
+    for (size_t i = 0; i < r->recipient_count && !refused; i++) {
+        t->phase = PHASE_RCPT;
+        if (offered[i] && (!say_rcpt(t, i) || !hear_rcpt(t, i, refused, accepted)))
             return false;
-    *corrupt = got == RECORD_BAD;
-    if (*corrupt)
+    }
+    return *accepted == 0 || (say_data(t) && hear_data(t, *accepted, go));
+}
+
+/* *GO: the server waits for content, and *ACCEPTED recipients have been taken. */
+static bool envelope(struct talk *t, bool *go, size_t *accepted)
+{
+    size_t count = t->d->request->recipient_count;
+    bool *offered = arena_alloc_array(t->arena, count, sizeof *offered);
+
+    if (offered == NULL)
+        return err_set(&t->err, ERR_LIMIT, "no memory for a delivery");
+    for (size_t i = 0; i < count; i++)
+        offered[i] = t->d->progress[i] == RCPT_TODO;
+    return (t->c->features & HAS_PIPELINING) != 0 ? envelope_at_once(t, offered, go, accepted)
+                                                  : envelope_step_by_step(t, offered, go, accepted);
+}
+
+/* ---- the end of the content ---- */
+
+static struct outcome delivered(const struct talk *t, const struct reply *reply)
+{
+    struct outcome o = verdict_said(t->c, reply, "end of DATA", t->arena);
+    bool is_final = (t->c->features & HAS_DSN) != 0 || (t->settings->lmtp && t->settings->assume_final);
+
+    if (reply->code / 100 != 2)
+        return o;
+    o.kind = OUTCOME_DELIVERED;
+    o.dsn = reply->dsn;
+    o.reason = o.diag_text;
+    o.action = is_final && t->settings->lmtp ? S("delivered") : S("relayed");
+    o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");
+    return o;
+}
+
+/* A server with DSN has been told who wants to hear of success, and will do so itself: RFC 3461 5.2.2. */
+static void leave_success_to_server(const struct talk *t, size_t i)
+{
+    if (t->c->features & HAS_DSN)
+        t->d->request->recipients[i].notify &= ~NOTIFY_SUCCESS;
+}
+
+/* One answer for all whom the server took. */
+static bool hear_verdict(struct talk *t)
+{
+    struct reply reply;
+    struct outcome o;
+
+    if (!hear(t, t->settings->data_done_timeout_us, &reply))
         return false;
-    return line.at_start || stream_write(t->c->stream, S("\r\n"), deadline_in(t->d->params->smtp_data_xfer_timeout_us), &t->err);
+    o = delivered(t, &reply);
+    for (size_t i = 0; o.kind == OUTCOME_DELIVERED && i < t->d->request->recipient_count; i++)
+        if (t->d->progress[i] == RCPT_ACCEPTED)
+            leave_success_to_server(t, i);
+    answer_all(t->d, RCPT_ACCEPTED, &o);
+    return true;
 }
 
 /* The dot, and what the server makes of the message. */
 static bool end_of_data(struct talk *t)
 {
-    const struct params *p = t->d->params;
-    struct outcome o;
-    struct reply reply;
+    int64_t timeout = t->settings->data_xfer_timeout_us;
 
-    if (!stream_write(t->c->stream, S(".\r\n"), deadline_in(p->smtp_data_xfer_timeout_us), &t->err) ||
-        (!t->d->keep && !stream_write(t->c->stream, S("QUIT\r\n"), deadline_in(p->smtp_data_xfer_timeout_us), &t->err)) ||
-        !stream_flush(t->c->stream, deadline_in(p->smtp_data_xfer_timeout_us), &t->err))
+    if (!write_line(t, S(".\r\n"), timeout))
+        return false;
+    if (!t->d->keep) {
+        t->c->said_quit = true;
+        if (!write_line(t, S("QUIT\r\n"), timeout))
+            return false;
+    }
+    if (!stream_flush(t->c->stream, deadline_in(timeout), &t->err))
         return false;
     t->phase = PHASE_DONE;
-    if (!hear(t, p->smtp_data_done_timeout_us, &reply))
-        return false;
-    o = outcome_said(t->c, &reply, "end of DATA", t->arena);
-    if (reply.code / 100 == 2) {
-        o.kind = OUTCOME_DELIVERED;
-        o.dsn = reply.dsn;
-        o.reason = o.diag_text;
-        o.action = S("relayed");
-        o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");
-    }
-    answer_all(t->d, RCPT_ACCEPTED, &o);
-    return true;
+    return hear_verdict(t);
 }
 
 /* Everybody was refused, yet the server waits for content: RFC 2920 3.1 has the client send the dot alone. */
@@ -264,8 +252,19 @@ static bool nothing_to_say(struct talk *t)
 {
     struct reply reply;
 
-    return stream_write(t->c->stream, S(".\r\n"), deadline_in(t->d->params->smtp_data_xfer_timeout_us), &t->err) &&
-           hear(t, t->d->params->smtp_data_done_timeout_us, &reply);
+    return write_line(t, S(".\r\n"), t->settings->data_xfer_timeout_us) &&
+           hear(t, t->settings->data_done_timeout_us, &reply);
+}
+
+/* ---- other ends ---- */
+
+/* The transaction came to nothing: the server is to forget it. */
+static void reset(struct talk *t)
+{
+    struct reply reply;
+
+    if (!connection_ask(t->c, S("RSET"), t->settings->rset_timeout_us, t->arena, &reply, &t->err))
+        t->c->broken = true;
 }
 
 static enum transaction_end lost(struct talk *t, struct outcome *why)
@@ -276,54 +275,70 @@ static enum transaction_end lost(struct talk *t, struct outcome *why)
             t->d->progress[i] = RCPT_TODO;
             t->d->todo++;
         }
-    *why = outcome_lost(t->c, t->phase, &t->err, t->arena);
+    *why = verdict_lost(t->c, t->phase, &t->err, t->arena);
     return t->answered ? TRANSACTION_LOST : TRANSACTION_LOST_EARLY;
 }
 
-static bool too_large(struct talk *t)
+/* A queue file that cannot be read: closing without the dot, the server drops what it has. */
+static void give_up_on_file(struct talk *t)
+{
+    t->c->broken = true;
+    agent_corrupt(t->d->request, &t->err);
+    for (size_t i = 0; i < t->d->request->recipient_count; i++)
+        t->d->progress[i] = RCPT_SETTLED;
+    t->d->todo = 0;
+}
+
+/* What this server cannot do: no need to try. */
+static bool is_unfit(struct talk *t)
 {
     const struct delivery_request *w = &t->d->request->wire;
-    slice reason = S("message size exceeds the server's limit"), relay = S("none");
+    slice reason;
     struct outcome o;
 
-    if (t->c->size_limit == 0 || w->size <= t->c->size_limit)
+    if (t->c->size_limit > 0 && w->size > t->c->size_limit) {
+        reason = arena_format(t->arena, S("message size exceeds the server's limit"),
+                              "message size %lld exceeds size limit %lld of server %s", (long long)w->size,
+                              (long long)t->c->size_limit, t->c->label);
+        o = verdict_unfit(t->c, (struct dsn_code){5, 3, 4}, reason, t->arena);
+        t->c->broken = true;
+    } else if (!(t->c->features & HAS_SMTPUTF8) &&
+               (w->smtputf8 & (DELIVERY_UTF8_HEADER | DELIVERY_UTF8_SENDER | DELIVERY_UTF8_RECIPIENT)) != 0) {
+        reason = arena_format(t->arena, S("SMTPUTF8 is required"),
+                              "SMTPUTF8 is required, but was not offered by host %s", t->c->label);
+        o = verdict_unfit(t->c, (struct dsn_code){5, 6, 7}, reason, t->arena);
+    } else {
         return false;
-    reason = arena_format(t->arena, reason, "message size %lld exceeds size limit %lld of server %s", (long long)w->size,
-                       (long long)t->c->size_limit, t->c->label);
-    relay = arena_keep(t->arena, slice_text(t->c->relay), relay);
-    o = (struct outcome){.kind = OUTCOME_BOUNCED, .dsn = {5, 3, 4}, .reason = reason, .relay = relay};
+    }
     answer_all(t->d, RCPT_TODO, &o);
     return true;
 }
 
 enum transaction_end transaction_run(struct delivery *d, struct connection *c, struct outcome *why)
 {
-    struct talk t = {.d = d, .c = c, .arena = d->request->arena};
+    struct talk t = {.d = d, .c = c, .arena = d->request->arena, .settings = d->settings};
     size_t accepted = 0;
-    bool go = false, corrupt = false;
+    bool go = false;
 
-    if (too_large(&t))
+    if (is_unfit(&t))
         return TRANSACTION_DONE;
     if (!envelope(&t, &go, &accepted))
         return lost(&t, why);
-    if (go && accepted == 0)
-        return nothing_to_say(&t) ? TRANSACTION_DONE : lost(&t, why);
     if (!go) {
-        c->broken = c->broken || accepted > 0; /* an open transaction is left behind */
+        reset(&t);
         return TRANSACTION_DONE;
     }
-    if (!content(&t, &corrupt)) {
-        c->broken = true; /* closing without the dot: the server drops what it has */
-        if (!corrupt)
-            return lost(&t, why);
-        agent_corrupt(d->request, &t.err);
-        for (size_t i = 0; i < d->request->recipient_count; i++)
-            d->progress[i] = RCPT_SETTLED;
-        d->todo = 0;
-        return TRANSACTION_DONE;
-    }
-    if (!end_of_data(&t))
+    if (accepted == 0)
+        return nothing_to_say(&t) ? TRANSACTION_DONE : lost(&t, why);
+    t.phase = PHASE_BODY;
+    switch (body_send(d->request, c, &t.err)) {
+    case BODY_SENT:
+        break;
+    case BODY_LOST:
         return lost(&t, why);
-    c->broken = c->broken || !d->keep;
-    return TRANSACTION_DONE;
+    case BODY_CORRUPT:
+        give_up_on_file(&t);
+        return TRANSACTION_DONE;
+    }
+    return end_of_data(&t) ? TRANSACTION_DONE : lost(&t, why);
 }

@@ -1,8 +1,11 @@
-/* deliver/smtp/transaction.h - one message over one connection: MAIL, RCPT, DATA, content, and who got it. */
+/* deliver/smtp/transaction.h - one message over one connection: MAIL, RCPT, DATA, content, and who got it.
+ *
+ * Recipients are reported as soon as their fate is known; nobody is reported twice, and whoever was accepted before the
+ * connection broke is TODO again. */
 #ifndef DELIVER_SMTP_TRANSACTION_H
 #define DELIVER_SMTP_TRANSACTION_H
 
-#include "deliver/smtp/connection.h"
+#include "deliver/smtp/verdict.h"
 #include "mail/agent/agent.h"
 
 enum progress {
@@ -13,18 +16,19 @@ enum progress {
 
 struct delivery {
     struct agent_request *request;
-    struct params *params;
-    enum progress *progress;  /* per recipient */
-    struct outcome *soft;     /* per recipient: the last temporary answer */
-    size_t todo;              /* how many are RCPT_TODO */
-    bool last_server;         /* nobody else is left to ask: temporary answers count */
-    bool keep;                /* leave the connection usable for another message */
+    const struct settings *settings;
+    enum progress *progress; /* per recipient */
+    struct outcome *soft;    /* per recipient: the last temporary answer */
+    size_t todo;             /* how many are RCPT_TODO */
+    bool last_server;        /* nobody else is left to ask: temporary answers count */
+    bool keep;               /* leave the connection usable for another message */
 };
 
 enum transaction_end {
     TRANSACTION_DONE,       /* the server has answered; recipients still TODO were refused for now */
     TRANSACTION_LOST,       /* the connection broke; *WHY is the outcome of those left */
-    TRANSACTION_LOST_EARLY, /* broke before any answer: an idle connection that had gone stale */
+    TRANSACTION_LOST_EARLY, /* broke before any answer (or with a 421 as the first one): an idle connection that had
+                               gone stale */
 };
 MUST_CHECK enum transaction_end transaction_run(struct delivery *d, struct connection *c, struct outcome *why);
 

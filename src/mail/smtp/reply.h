@@ -1,4 +1,5 @@
-/* mail/smtp/reply.h - SMTP replies: parsing what a server says, and building what ours says.  RFC 5321 4.2, RFC 2034. */
+/* mail/smtp/reply.h - SMTP replies: parsing what a server says, and building what ours says.  RFC 5321 4.2, RFC 2034.
+ */
 #ifndef MAIL_SMTP_REPLY_H
 #define MAIL_SMTP_REPLY_H
 
@@ -12,18 +13,34 @@ struct reply_line {
     struct dsn_code dsn; /* zero: none */
     slice text;          /* behind code, separator and enhanced code */
 };
-/* Parses LINE, which is without its CRLF.  Pure.  False, *OUT untouched, when LINE is not a reply line.  Any three digits are a
- * code, also those that no server may send: taking such a line for none would make the next reply its answer. */
+/* Parses LINE, which is without its CRLF.  Pure.  False, *OUT untouched, when LINE is not a reply line.  Any three
+ * digits are a code, also those that no server may send: taking such a line for none would make the next reply its
+ * answer. */
 bool reply_line_parse(slice line, struct reply_line *out);
 
 struct reply {
     int code;
     struct dsn_code dsn; /* of the last line; class x.0.0 made up when the server gave none */
     bool has_dsn;
-    slice text;          /* all lines joined by '\n', each with its code: "250-a\n250 b"; in the arena */
+    slice text; /* all lines joined by '\n', each with its code: "250-a\n250 b"; in the arena, without NUL */
 };
-/* Reads a whole reply; lines that are not replies are joined to it as the field does.  At most 100 lines; of each
- * the first 2048 bytes count.  ERR_PEER: closed; ERR_TIMEOUT. */
-MUST_CHECK bool reply_read(struct stream *s, struct arena *arena, deadline by, struct reply *out, struct err *err);
+
+/* What is told of while a reply comes in, for the log of whoever reads it. */
+enum reply_oddity {
+    REPLY_LINE_LONG, /* a line of REPLY_TEXT_MOST bytes or more: TEXT is what is kept of it */
+    REPLY_LONG, /* all lines together are: TEXT is the beginning; further lines are dropped but for the code of the last
+                 */
+    REPLY_STRAY, /* a line that is not a reply */
+};
+struct reply_watch {
+    void (*tell)(void *arg, enum reply_oddity what, slice text);
+    void *arg;
+};
+enum { REPLY_TEXT_MOST = 2048 };
+
+/* Reads a whole reply; lines that are not replies are joined to it as the field does.  A line counts up to a NUL. WATCH
+ * can be NULL.  ERR_PEER: closed; ERR_TIMEOUT. */
+MUST_CHECK bool reply_read(struct stream *s, struct arena *arena, deadline by, const struct reply_watch *watch,
+                           struct reply *out, struct err *err);
 
 #endif

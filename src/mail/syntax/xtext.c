@@ -46,3 +46,37 @@ bool xtext_decode(slice in, struct buf *out)
     }
     return true;
 }
+
+/* The code point of the character at the front of IN, which is cut off. */
+static unsigned cut_code_point(slice *in)
+{
+    unsigned char first = (unsigned char)in->p[0];
+    size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+    unsigned code = more == 0 ? first : first & (0x3fU >> more);
+
+    for (size_t i = 1; i <= more; i++) {
+        if (i >= in->n || ((unsigned char)in->p[i] & 0xc0) != 0x80) { /* not UTF-8 */
+            *in = slice_skip(*in, 1);
+            return first;
+        }
+        code = code << 6 | ((unsigned char)in->p[i] & 0x3fU);
+    }
+    *in = slice_skip(*in, more + 1);
+    return code;
+}
+
+bool uxtext_encode(slice in, slice special, struct buf *out)
+{
+    while (in.n > 0) {
+        char c = in.p[0];
+
+        if (is_plain(c, special) && c != '\\') {
+            in = slice_skip(in, 1);
+            if (!buf_add_char(out, c))
+                return false;
+        } else if (!buf_addf(out, "\\x{%02X}", cut_code_point(&in))) {
+            return false;
+        }
+    }
+    return true;
+}

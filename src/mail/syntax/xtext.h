@@ -1,4 +1,4 @@
-/* mail/syntax/xtext.h - RFC 3461 xtext.  Pure. */
+/* mail/syntax/xtext.h - RFC 3461 xtext, and RFC 6533 utf-8-addr-xtext.  Pure. */
 #ifndef MAIL_SYNTAX_XTEXT_H
 #define MAIL_SYNTAX_XTEXT_H
 
@@ -6,5 +6,8 @@
 
 bool xtext_encode(slice in, slice special, struct buf *out); /* SPECIAL: bytes to encode beside '+', '=' and non-printables */
 bool xtext_decode(slice in, struct buf *out);
+/* Each character beyond plain ASCII, and '+', '=', '\\' and those of SPECIAL, as \x{HEX} of its code point.  A byte that is no
+ * part of a UTF-8 character stands for itself. */
+bool uxtext_encode(slice in, slice special, struct buf *out);
 
 #endif

@@ -162,4 +162,238 @@ CONTENT = [
     Case("nul in a line", text="Subject: x\n\na\0b\nend\n"),
 ]
 
-ALL = [*DNS, *REPLIES, *CONTENT]
+A = ("@ MX 10 a.@", "a.@ A $1")
+THOUSAND = tuple(f"@ MX {n} a{n}.@" for n in range(1, 1001))
+EIGHT = tuple(f"@ MX {n} a{n}.@" for n in range(1, 9)) + tuple(f"a{n}.@ A $1" for n in range(1, 9))
+
+ODD_DNS = [
+    *(Case(f"mx {how}", (*A, f"@ MX !{how}"), {}) for how in ("servfail", "refused", "formerr", "notimp", "silent", "cut-both", "wrong-id", "wrong-question", "lame")),
+    Case("mx cut", (*A, "@ MX !cut")),
+    *(Case(f"address {how}", (*A, f"a.@ !{how}"), {}) for how in ("servfail", "silent", "lame", "formerr")),
+    Case("A servfail", (*A, "a.@ A !servfail"), {}),
+    Case("AAAA servfail", (*A, "a.@ AAAA !servfail")),
+    Case("AAAA silent", (*A, "a.@ AAAA !silent")),
+    Case("first servfail, second ok", (*TWO, "a.@ !servfail"), {1: Script(), 2: Script()}),
+    Case("second servfail, first ok", (*TWO, "b.@ !servfail"), {1: Script(), 2: Script()}),
+    Case("one servfail, then one that does not exist", ("@ MX 10 a.@", "@ MX 20 zzz.@", "a.@ A $1", "a.@ !servfail"), {}),
+    Case("one that does not exist, then one servfail", ("@ MX 20 a.@", "@ MX 10 zzz.@", "a.@ A $1", "a.@ !servfail"), {}),
+    Case("one that does not exist, then one without address", ("@ MX 20 a.@", "@ MX 10 zzz.@", "a.@ TXT x"), {}),
+    Case("the same mx twice", ("@ MX 20 a.@", "@ MX 10 a.@", "a.@ A $1"), {}),
+    Case("a thousand mx, the first two are down", (*THOUSAND, "a1.@ A $1", "a2.@ A $2"), {}),
+    Case("a thousand mx, only a late one exists", (*THOUSAND, "a777.@ A $1")),
+    Case("more addresses than smtp_mx_address_limit", EIGHT, {}),
+    Case("more sessions than smtp_mx_session_limit", EIGHT, {1: says(GREETING="421 no")}),
+    Case("an mx that is an alias of nothing", ("@ MX 10 b.@", "b.@ CNAME zzz.@"), {}),
+    Case("an alias of nothing", ("@ CNAME zzz.@",), {}),
+    Case("an alias of itself", ("@ CNAME x.@", "x.@ CNAME @"), {}),
+    Case("an mx that is an alias of itself", ("@ MX 10 x.@", "x.@ CNAME y.@", "y.@ CNAME x.@"), {}),
+    Case("null mx and another", ("@ MX 0 .", "@ MX 10 a.@", "a.@ A $1")),
+    Case("null mx of preference 10", ("@ MX 10 .", "@ A $1")),
+    Case("null mx between others", ("@ MX 0 a.@", "@ MX 10 .", "@ MX 20 b.@", "a.@ A $1")),
+    Case("an mx with an underscore", ("@ MX 10 a_b.@", "a_b.@ A $1")),
+    Case("an mx with a hyphen in front", ("@ MX 10 -a.@", "-a.@ A $1"), {}),
+    Case("an mx with a hyphen in front, and another", ("@ MX 10 -a.@", "@ MX 20 a.@", "-a.@ A $2", "a.@ A $1")),
+    Case("an mx with a hyphen behind", ("@ MX 10 x.a-.@", "x.a-.@ A $1"), {}),
+    Case("an mx with a star", ("@ MX 10 *.@", "*.@ A $1")),
+    Case("an mx that is a number, and another", ("@ MX 10 1.2", "@ MX 20 a.@", "a.@ A $1")),
+    Case("an mx that is my address", ("@ MX 10 127.0.0.1", "@ MX 20 a.@", "a.@ A $1"), {}),
+    Case("an mx with a long label", ("@ MX 10 " + "x" * 63 + ".@", "x" * 63 + ".@ A $1")),
+    Case("a host servfail", ("a.@ A $1", "a.@ !servfail"), {}, nexthop="[a.@]"),
+    Case("a host silent", ("a.@ A $1", "a.@ !silent"), {}, nexthop="[a.@]"),
+    Case("a host formerr", ("a.@ A $1", "a.@ !formerr"), {}, nexthop="[a.@]"),
+    Case("a host that is an alias", ("a.@ CNAME b.@", "b.@ A $1"), nexthop="[a.@]"),
+    Case("two nexthops, the first does not exist", ("b.@ A $2",), {2: Script()}, nexthop="zzz.@, [b.@]"),
+    Case("two nexthops, the first servfail", ("@ !servfail", "b.@ A $2"), {2: Script()}, nexthop="@, [b.@]"),
+    Case("two nexthops, neither exists", ("b.@ A $2",), {}, nexthop="zzz.@, [zz.@]"),
+    Case("two nexthops, both down", ("a.@ A $1", "b.@ A $2"), {}, nexthop="[a.@], [b.@]"),
+    Case("a port by name", nexthop="[$1]:smtp"),
+    Case("myself at another port", ("@ MX 10 a.@", "a.@ A 127.0.0.1"), {}, nexthop="@:2525"),
+    Case("myself in brackets at another port", ("a.@ A 127.0.0.1",), {}, nexthop="[a.@]:26"),
+]
+
+N4, N5 = "450 4.1.1 not yet", "550 5.1.1 no"
+GONE = "421 4.3.2 closing!close"
+
+ODD_REPLIES = [
+    *(Case(f"rset {name}", peers={1: says(EHLO=PLAIN, MAIL=N5, RSET=reply)}) for name, reply in (("closed", CLOSE), ("hangs", HANG), ("refused", "500 no"), ("421", GONE))),
+    Case("rset closed after data", peers={1: says(DATA=N5, RSET=CLOSE)}),
+    Case("mail 4xx, the rest 503", peers={1: says(MAIL=N4, RCPT="503 no mail", DATA="503 no mail")}),
+    Case("mail 4xx, the rest 503, another takes it", TWO, pair(MAIL=N4, RCPT="503 no mail", DATA="503 no mail")),
+    *(Case(f"{step} 421 and closed, another takes it (2)", TWO, pair(**{step: GONE})) for step in ("GREETING", "EHLO", "DATA", "DOT")),
+    *(Case(f"{step} 421 but open, another takes it", TWO, pair(**{step: "421 4.3.2 closing"})) for step in ("MAIL", "RCPT", "DATA")),
+    Case("helo 421 and closed, another takes it", TWO, pair(EHLO="500 no", HELO=GONE)),
+    Case("data 421 and closed", peers={1: says(DATA=GONE)}),
+    Case("dot 421 and closed", peers={1: says(DOT=GONE)}),
+    Case("rcpt 421, step by step", TWO, pair(EHLO=PLAIN, RCPT="421 4.3.2 closing"), recipients=THREE),
+    Case("one rcpt taken, then 421, step by step", TWO, pair(EHLO=PLAIN, RCPT=["250 ok", GONE]), recipients=THREE),
+    Case("one rcpt taken, then 421", TWO, pair(RCPT=["250 ok", GONE]), recipients=THREE),
+    *(Case(f"hangs at {step}, another takes it", TWO, pair(**{step: HANG})) for step in ("EHLO", "RCPT", "DATA", "DOT")),
+    Case("hangs at mail, step by step, another takes it", TWO, pair(EHLO=PLAIN, MAIL=HANG)),
+    Case("hangs at quit", peers={1: says(QUIT=HANG)}),
+    Case("closed at the second rcpt, another takes it", TWO, pair(EHLO=PLAIN, RCPT=["250 ok", CLOSE]), recipients=THREE),
+    Case("closed at data, another takes it", TWO, pair(DATA=CLOSE)),
+    Case("closed at data, step by step, another takes it", TWO, pair(EHLO=PLAIN, DATA=CLOSE)),
+    Case("hangs at one, closed at the other", TWO, {1: says(EHLO=HANG), 2: says(EHLO=CLOSE)}),
+    Case("ehlo and helo 5xx, another would take it", TWO, pair(EHLO=N5, HELO=N5)),
+    Case("half a greeting", peers={1: says(GREETING="22")}),
+    Case("a very long greeting", peers={1: says(GREETING="220 " + "x" * 5000)}),
+    Case("ehlo of 200 lines", peers={1: says(EHLO="250-a\n" * 200 + "250 x")}),
+    Case("ehlo of 200 long lines", peers={1: says(EHLO=("250-a" + "b" * 1000 + "\n") * 200 + "250 x")}),
+    Case("greeted with my name", peers={1: says(GREETING="220 mx.test.invalid ESMTP")}),
+    Case("greeted with my name at another port", nexthop="@:2525", port=2525, peers={1: says(GREETING="220 mx.test.invalid ESMTP")}),
+    Case("ehlo with my name", peers={1: says(EHLO="250-mx.test.invalid\n250 SIZE")}),
+    Case("ehlo with my name, another would take it", TWO, pair(EHLO="250-mx.test.invalid\n250 SIZE")),
+    Case("ehlo with my name, from a host", nexthop="[a.@]", peers={1: says(EHLO="250-MX.test.invalid hello\n250 SIZE")}),
+    Case("helo with my name", peers={1: says(EHLO="500 no", HELO="250 mx.test.invalid")}),
+    *(Case(f"size {size}", peers={1: says(EHLO=f"250-p\n250 SIZE {size}")}) for size in ("99999999999999999999", "-1", "abc")),
+    Case("two lines of garbage", peers={1: says(RCPT=f"garbage\nmore garbage\n{N5}")}),
+    Case("two lines of garbage, step by step", peers={1: says(EHLO=PLAIN, RCPT=f"garbage\nmore garbage\n{N5}")}),
+    Case("garbage twice", peers={1: says(MAIL="garbage\n250 ok", RCPT=f"garbage\n{N5}")}),
+    Case("garbage in a reply", peers={1: says(RCPT="550-5.1.1 nobody\nhuh\n550 5.1.1 x")}),
+    Case("a very long line of garbage", peers={1: says(RCPT="x" * 5000 + "\n550 x")}),
+    Case("a reply of many long lines", peers={1: says(RCPT="".join(f"550-5.1.1 {c * 1000}\n" for c in "xyz") + "550 5.1.1 end")}),
+    Case("a reply of very long lines", peers={1: says(RCPT="".join(f"550-5.1.1 {c * 3000}\n" for c in "xyz") + "550 5.1.1 end")}),
+    *(Case(f"a reply of {n} bytes", peers={1: says(RCPT="550 " + "x" * (n - 4))}) for n in (2047, 2048, 2049, 20000)),
+    Case("dot, a very long reply", peers={1: says(DOT="250 2.0.0 " + "x" * 2500)}),
+    Case("other codes in the last line", peers={1: says(RCPT="450-4.1.2 a\n550 5.1.1 b")}),
+    Case("an enhanced code in the first line alone", peers={1: says(RCPT="550-5.1.2 a\n550 b")}),
+    Case("nul in a reply", peers={1: says(RCPT="550 5.1.1 a\0b")}),
+    Case("nul in a reply's code", peers={1: says(RCPT="5\x0050 5.1.2 a\n550 b")}),
+    Case("a blank before a reply", peers={1: says(RCPT=" 550 5.1.2 a\n550 5.1.1 b")}),
+    Case("a tab after the code", peers={1: says(RCPT="550\t5.1.2 a\n550 5.1.1 b")}),
+    Case("a fourth digit", peers={1: says(RCPT="5505 5.1.2 a\n550 5.1.1 b")}),
+    Case("cr in a reply", peers={1: says(RCPT="550 5.1.2 a\rb\r")}),
+    Case("many blanks in a reply", peers={1: says(RCPT="550    5.1.2    a   b   ")}),
+    *(Case(f"{step} {code}", peers={1: says(**{step: f"{code} what"})}) for step, code in (("RCPT", 600), ("MAIL", 199), ("RCPT", 0), ("RCPT", 354), ("MAIL", 354), ("DOT", 251))),
+    Case("dot 550 with a code of another class", peers={1: says(DOT="550 4.2.2 x")}),
+]
+
+EIGHT_BIT = ("-B", "8BITMIME")
+NO_EIGHT = {1: says(EHLO="250-peer\n250-PIPELINING\n250 SIZE")}
+MIME = "Subject: x\nMime-Version: 1.0\n"
+PARTS = """Content-Type: multipart/mixed; boundary="bb"
+Content-Transfer-Encoding: 8bit
+
+preamble ö
+--bb
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: 8bit
+X-After: 1
+
+böd=y \t
+--bb
+Content-Type: text/plain
+
+plain ö without encoding
+--bb
+Content-Transfer-Encoding: 7bit
+
+7bit only = x
+--bb
+Content-Transfer-Encoding: binary
+Content-Type: application/octet-stream
+
+bin ö
+--bb
+Content-Type: message/rfc822
+Content-Transfer-Encoding: 8bit
+
+Subject: inner
+Content-Transfer-Encoding: 8bit
+Content-Type: text/html
+
+inner böd
+--bb
+Content-Type: text/plain
+Content-Transfer-Encoding: quoted-printable
+
+q=C3=B6 ö raw
+--bb
+not a header ö
+
+more ö
+--bb
+Content-Type: multipart/alternative;
+ boundary=cc
+Content-Transfer-Encoding: 8bit
+
+--cc
+Content-Transfer-Encoding: 8bit
+
+ö=
+--cc--
+between ö
+--bb--
+epilogue ö
+"""
+LABEL = "Content-Transfer-Encoding: 8bit\n\n"
+DIGEST = """Content-Type: multipart/digest; boundary=bb
+content-transfer-encoding: 8BIT (comment)
+
+--bb
+
+Subject: one
+Content-Transfer-Encoding: 8bit
+
+ö
+--bb
+Content-Type: text/plain
+Content-Transfer-Encoding: 8bit
+
+ö text
+--bb--
+"""
+LONG_CODED = "ab=ö " * 500 + "\n" + "".join("x" * n + "\n" for n in (72, 73, 74, 75, 76, 77)) + "ö" * 25 + "\n" + "z" * 72 + "ö\nend \n\tx\t\nnot ended "
+
+CONVERTED = [
+    Case(f"to 7 bits: {name}", peers=peers, text=MIME + text, options=options)
+    for name, text, peers, options in (
+        ("text", f"Content-Type: text/plain; charset=utf-8\n{LABEL}bödy =x trailing \n" + "ö" * 60 + "\n.dot ö\nFrom x\n\n", NO_EIGHT, EIGHT_BIT),
+        ("text, not announced", f"{LABEL}bödy\n", NO_EIGHT, ()),
+        ("helo", f"{LABEL}bödy\n", {1: says(EHLO="502 no")}, EIGHT_BIT),
+        ("no encoding given", "\nbödy\n", NO_EIGHT, EIGHT_BIT),
+        ("announced as 7 bits", f"{LABEL}bödy\n", NO_EIGHT, ("-B", "7BIT")),
+        ("the label alone", f"{LABEL}abc = d\n", NO_EIGHT, ()),
+        ("a label twice", f"Content-Transfer-Encoding: 8bit\n{LABEL}ö\n", NO_EIGHT, EIGHT_BIT),
+        ("a folded label", "Content-Transfer-Encoding:\n 8bit\n\n" + "ö\n" * 3, NO_EIGHT, ()),
+        ("long lines", LABEL + LONG_CODED, NO_EIGHT, EIGHT_BIT),
+        ("odd characters", LABEL + "a\rbö\r\nx\0y\x7fz\x01\n~}|`{!\"#$%&'()*+,-./:;<=>?@[]^_\n", NO_EIGHT, EIGHT_BIT),
+        ("long headers", "X-Long: " + "y" * 1200 + "\nX-Fold: " + "a b " * 500 + f"\n c\n{LABEL}ö\n", NO_EIGHT, ()),
+        ("no body", LABEL, NO_EIGHT, EIGHT_BIT),
+        ("header only", LABEL[:-1], NO_EIGHT, EIGHT_BIT),
+        ("many parts", PARTS, NO_EIGHT, EIGHT_BIT),
+        ("many parts, no label on top", PARTS.replace("Content-Transfer-Encoding: 8bit\n", "", 1), NO_EIGHT, ()),
+        ("many parts, 7bit on top", PARTS.replace("8bit", "7bit", 1), NO_EIGHT, ()),
+        ("many parts, quoted-printable on top", PARTS.replace("8bit", "quoted-printable", 1), NO_EIGHT, ()),
+        ("a digest", DIGEST, NO_EIGHT, EIGHT_BIT),
+        ("a message", f"Content-Type: message/rfc822\n{LABEL}Subject: y\n\nö\n", NO_EIGHT, EIGHT_BIT),
+        ("a message with parts", f"Content-Type: message/rfc822\n{LABEL}Subject: y\n{PARTS}", NO_EIGHT, EIGHT_BIT),
+        ("a signed one", f"Content-Type: multipart/signed; boundary=z\n{LABEL}öa\n--z\n\nö\n--z--\n", NO_EIGHT, EIGHT_BIT),
+        ("not with 8bitmime", LABEL + "ö" * 1000 + "\n", {1: Script()}, EIGHT_BIT),
+    )
+]
+
+UTF8 = {1: says(EHLO="250-p\n250-SIZE 999999\n250-8BITMIME\n250-DSN\n250 SMTPUTF8")}
+WITH_DSN = {1: says(EHLO="250-p\n250 DSN")}
+
+PARAMETERS = [
+    Case("all parameters of mail", peers=UTF8, recipients=("bö",), options=("-B", "8BITMIME", "-V", "en+v=", "-R", "full", "-N", "success,delay")),
+    Case("smtputf8 not needed", peers=UTF8),
+    Case("smtputf8 in a header", peers=UTF8, text="Subject: hö\n\nb\n"),
+    Case("smtputf8 in a header, not offered, another would take it", TWO, {1: says(EHLO=PLAIN), **{2: UTF8[1]}}, text="Subject: hö\n\nb\n"),
+    Case("smtputf8 in a part's header, not offered", text=MIME + PARTS.replace("inner\n", "innör\n", 1)),
+    Case("smtputf8 sender", peers=UTF8, sender="jö@mx.test.invalid"),
+    Case("smtputf8 recipient, not offered", recipients=("bö", "bob")),
+    Case("smtputf8 recipient, without 8bitmime", peers={1: says(EHLO="250-p\n250 SMTPUTF8")}, recipients=("bö", "bob")),
+    Case("smtputf8 recipient, helo", peers={1: says(EHLO="500 no")}, recipients=("bö", "bob")),
+    Case("dsn, nothing asked for", peers=WITH_DSN),
+    Case("dsn never, full", peers=WITH_DSN, options=("-N", "never", "-R", "full")),
+    Case("dsn delay, success, failure", peers=WITH_DSN, options=("-N", "delay,success,failure")),
+    Case("dsn failure of a null sender", peers=WITH_DSN, options=("-N", "failure"), sender=""),
+    Case("dsn, odd addresses", peers=WITH_DSN, options=("-N", "failure"), recipients=("a+b=c", '"q w"')),
+    Case("dsn, but helo", peers={1: says(EHLO="500 no")}, options=("-N", "success,failure")),
+    Case("dsn not offered", options=("-N", "success,failure", "-V", "env", "-R", "hdrs")),
+    Case("dsn, the first one refuses, the second does not offer it", TWO, pair(EHLO=EHLO.replace("250 8BITMIME", "250-8BITMIME\n250 DSN"), RCPT=N4), options=("-N", "success")),
+]
+
+ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS]

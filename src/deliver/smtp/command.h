@@ -1,0 +1,16 @@
+/* deliver/smtp/command.h - MAIL FROM and RCPT TO with the parameters that a server understands.
+ *
+ * Pure: lines with CRLF are added to OUT.  RFC 1870 (SIZE), 6152 (BODY), 3461 (ENVID, RET, ORCPT, NOTIFY), 6531
+ * (SMTPUTF8). */
+#ifndef DELIVER_SMTP_COMMAND_H
+#define DELIVER_SMTP_COMMAND_H
+
+#include "core/base/buf.h"
+#include "mail/envelope/recipient.h"
+#include "mail/proto/delivery.h"
+
+/* FEATURES as in connection.h; SIZE_LIMIT 0: the server told none. */
+void command_mail(const struct delivery_request *w, unsigned features, int64_t size_limit, struct buf *out);
+void command_rcpt(const struct recipient *r, unsigned features, struct buf *out);
+
+#endif
