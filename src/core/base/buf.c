@@ -68,15 +68,22 @@ bool buf_add_text(struct buf *b, const char *text)
 
 bool buf_addf(struct buf *b, const char *format, ...)
 {
+    size_t room = b->p == NULL ? 0 : b->cap - b->n;
     va_list args;
-    int n;
     char *to;
+    int n;
 
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(room == 0 ? NULL : b->p + b->n, room, format, args);
     va_end(args);
     if (n < 0)
         bug("bad format \"%s\"", format);
+    if ((size_t)n < room && (size_t)n <= b->max - b->n) {
+        b->n += (size_t)n;
+        return true;
+    }
+    if (room > 0)
+        b->p[b->n] = '\0';
     to = buf_reserve(b, (size_t)n);
     if (to == NULL)
         return false;

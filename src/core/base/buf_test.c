@@ -30,6 +30,25 @@ static void grows_to_its_maximum(void **state)
     assert_null(buf_reserve(&b, SIZE_MAX));
 }
 
+/* What does not fit into the memory there is must leave no trace of the attempt. */
+static void formatting(void **state)
+{
+    AUTO_BUF struct buf b = BUF_INIT(100);
+
+    (void)state;
+    assert_true(buf_addf(&b, "%s", "ab"));
+    for (int i = 2; i <= 98; i++)
+        assert_true(buf_addf(&b, "%d", i % 10));
+    assert_int_equal(b.n, 99);
+    assert_memory_equal(b.p, "ab2345678901", 12);
+    assert_false(buf_addf(&b, "%s", "xy"));
+    assert_true(b.overflow);
+    assert_int_equal(b.n, 99);
+    assert_int_equal(strlen(buf_text(&b)), 99);
+    assert_true(buf_addf(&b, "%s", "x"));
+    assert_int_equal(strlen(buf_text(&b)), 100);
+}
+
 static void cutting(void **state)
 {
     AUTO_BUF struct buf b = BUF_INIT(100);
@@ -85,7 +104,7 @@ static void base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_to_its_maximum), cmocka_unit_test(cutting), cmocka_unit_test(base64),
+        cmocka_unit_test(grows_to_its_maximum), cmocka_unit_test(formatting), cmocka_unit_test(cutting), cmocka_unit_test(base64),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

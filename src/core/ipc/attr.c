@@ -166,6 +166,7 @@ struct source {
     deadline by;
     struct err *err;
     struct buf name, value; /* the last pair */
+    bool ended;             /* the list's end has been read */
 };
 
 #define SOURCE_INIT(encoding, stream, memory, until, error)                                                            \
@@ -258,6 +259,7 @@ static enum pair expect_pair(struct source *from, const char *name, bool first)
 {
     enum pair got = read_pair(from, first);
 
+    from->ended = got == PAIR_END;
     if (got == PAIR_END && *name != '\0') {
         (void)err_set(from->err, ERR_PEER, "missing attribute %s in input from %s", name, stream_name(from->s));
         return PAIR_FAILED;
@@ -290,8 +292,8 @@ static bool parse_number(slice text, uint64_t most, uint64_t *out)
 
 static bool malformed(struct source *from, const char *what)
 {
-    return err_set(from->err, ERR_PEER, "malformed %s value of attribute %s from %s: %.100s", what,
-                   buf_text(&from->name), stream_name(from->s), buf_text(&from->value));
+    return err_set(from->err, ERR_PEER, "malformed %s data from %s while reading input attribute value: %.100s", what,
+                   stream_name(from->s), buf_text(&from->value));
 }
 
 static bool keep(struct source *from, slice value, slice *out)
@@ -323,12 +325,12 @@ static bool take_value(struct source *from, enum ipc_type type, union value *out
         return take_data(from, &out->bytes);
     case IPC_NUMBER:
         if (!parse_number(text, UINT32_MAX, &number))
-            return malformed(from, "integer");
+            return malformed(from, "numerical");
         out->number = (int32_t)(uint32_t)number;
         return true;
     case IPC_LONG:
         if (!parse_number(text, UINT64_MAX, &number))
-            return malformed(from, "integer");
+            return malformed(from, "numerical");
         out->number = (int64_t)number;
         return true;
     }
@@ -419,6 +421,41 @@ bool ipc_read_rest(struct stream *s, const struct ipc_shape *shape, struct arena
                    struct err *err)
 {
     return ipc_read_rest_as(IPC_ATTR0, s, shape, arena, by, message, err);
+}
+
+static bool skip_to_end(struct source *from)
+{
+    enum pair got = PAIR_READ;
+
+    while (!from->ended && got == PAIR_READ) {
+        got = read_pair(from, false);
+        from->ended = got == PAIR_END;
+    }
+    return from->ended;
+}
+
+bool ipc_read_rest_or_skip(struct stream *s, const struct ipc_shape *shape, struct arena *arena, deadline by, void *message,
+                           bool *good, struct err *err)
+{
+    struct err why = {.kind = ERR_NONE}, later;
+    CLEANUP(source_done) struct source from = SOURCE_INIT(IPC_ATTR0, s, arena, by, &why);
+    bool whole = read_message(&from, shape, false, message) == IPC_MESSAGE_READ;
+
+    if (!whole) {
+        *err = why;
+        from.err = &later;
+        if (why.kind != ERR_PEER || !skip_to_end(&from))
+            return false;
+    }
+    *good = whole;
+    return true;
+}
+
+bool ipc_skip_rest(struct stream *s, struct arena *arena, deadline by, struct err *err)
+{
+    CLEANUP(source_done) struct source from = SOURCE_INIT(IPC_ATTR0, s, arena, by, err);
+
+    return skip_to_end(&from);
 }
 
 /* ---- hello ---- */

@@ -50,6 +50,12 @@ MUST_CHECK enum ipc_got ipc_read_first(struct stream *s, const char *name, struc
                                        struct err *err);
 MUST_CHECK bool ipc_read_rest(struct stream *s, const struct ipc_shape *shape, struct arena *arena, deadline by,
                               void *message, struct err *err);
+/* For servers that go on after a request they cannot make sense of.  Reads to the end of the list in any case: *GOOD tells
+ * whether it was of SHAPE, else *ERR why not.  False: the stream failed. */
+MUST_CHECK bool ipc_read_rest_or_skip(struct stream *s, const struct ipc_shape *shape, struct arena *arena, deadline by,
+                                      void *message, bool *good, struct err *err);
+/* Skips all up to the end of the list. */
+MUST_CHECK bool ipc_skip_rest(struct stream *s, struct arena *arena, deadline by, struct err *err);
 /* The same for plain lists. */
 MUST_CHECK enum ipc_got ipc_read_first_as(enum ipc_encoding e, struct stream *s, const char *name, struct arena *arena,
                                           deadline by, slice *value, struct err *err);

@@ -19,14 +19,13 @@ static const char syslog_path[] = "/dev/log";
 
 /* Facility mail, as numbers of the syslog protocol. */
 static const struct {
-    int priority;
-    slice words;
+    slice priority, words;
 } levels[] = {
-    [LOG_LEVEL_INFO] = {22, S_INIT("")},
-    [LOG_LEVEL_WARNING] = {20, S_INIT("warning: ")},
-    [LOG_LEVEL_ERROR] = {19, S_INIT("error: ")},
-    [LOG_LEVEL_FATAL] = {18, S_INIT("fatal: ")},
-    [LOG_LEVEL_PANIC] = {18, S_INIT("panic: ")},
+    [LOG_LEVEL_INFO] = {S_INIT("<22>"), S_INIT("")},
+    [LOG_LEVEL_WARNING] = {S_INIT("<20>"), S_INIT("warning: ")},
+    [LOG_LEVEL_ERROR] = {S_INIT("<19>"), S_INIT("error: ")},
+    [LOG_LEVEL_FATAL] = {S_INIT("<18>"), S_INIT("fatal: ")},
+    [LOG_LEVEL_PANIC] = {S_INIT("<18>"), S_INIT("panic: ")},
 };
 
 struct log {
@@ -34,6 +33,10 @@ struct log {
     int fd; /* datagram socket, or -1 */
     bool connected, also_stderr, ascii_only;
     char *tag, *host, *postlog_path, *stderr_name;
+    char time_text[TIME_BYTES]; /* of time_s; most lines are of the same second as the one before */
+    int64_t time_s;
+    struct buf sender; /* "tag[pid]: ", of process sender_pid; empty: to be made */
+    pid_t sender_pid;
     unsigned long lost, lost_untold;
     struct buf kept; /* lines for which the receiver had no room, each behind its length */
 };
@@ -163,10 +166,12 @@ static void set(struct log *log, const struct log_config *config)
     log->host = copy(config->host, "localhost");
     log->postlog_path = copy(config->postlog_path, "public/postlog");
     log->stderr_name = copy(config->stderr_name, "postfix");
+    buf_init(&log->sender, TEXT_BYTES_MOST);
 }
 
 static void free_texts(struct log *log)
 {
+    buf_done(&log->sender);
     free(log->tag);
     free(log->host);
     free(log->postlog_path);
@@ -256,18 +261,32 @@ static size_t utf8_bytes(slice text)
     return n;
 }
 
+/* How many bytes at the front of TEXT may be written as they are. */
+static size_t fit_bytes(slice text, bool ascii_only)
+{
+    size_t n = 0, more;
+
+    while (n < text.n) {
+        more = ascii_is_print(text.p[n]) ? 1 : ascii_only ? 0 : utf8_bytes(slice_skip(text, n));
+        if (more == 0)
+            break;
+        n += more;
+    }
+    return n;
+}
+
 /* Adds at most MOST bytes of TEXT, unfit ones as '?'. */
 static void add_printable(struct buf *line, slice text, size_t most, bool ascii_only)
 {
     text = slice_head(text, most);
-    while (text.n > 0) {
-        size_t n = ascii_only || ascii_is_print(text.p[0]) ? 0 : utf8_bytes(text);
+    for (;;) {
+        size_t n = fit_bytes(text, ascii_only);
 
-        if (n > 0)
-            (void)buf_add(line, slice_head(text, n));
-        else
-            (void)buf_add_char(line, ascii_is_print(text.p[0]) ? text.p[0] : '?');
-        text = slice_skip(text, n > 0 ? n : 1);
+        (void)buf_add(line, slice_head(text, n));
+        if (n == text.n)
+            return;
+        (void)buf_add_char(line, '?');
+        text = slice_skip(text, n + 1);
     }
 }
 
@@ -279,18 +298,45 @@ static void write_stdout(slice line, bool *sent)
             write(STDOUT_FILENO, line.p, line.n) == (ssize_t)line.n;
 }
 
+static const char *time_text(struct log *log)
+{
+    int64_t now_us = clock_wall_us();
+
+    if (log->time_s != now_us / 1000000) {
+        log->time_s = now_us / 1000000;
+        log_print_time(now_us, log->time_text);
+    }
+    return log->time_text;
+}
+
+static slice sender(struct log *log)
+{
+    pid_t pid = getpid();
+
+    if (log->sender.n == 0 || log->sender_pid != pid) {
+        log->sender_pid = pid;
+        buf_clear(&log->sender);
+        (void)buf_addf(&log->sender, "%s[%d]: ", log->tag, (int)pid);
+    }
+    return buf_slice(&log->sender);
+}
+
 static bool write_line(struct log *log, enum log_level level, slice text)
 {
     AUTO_BUF struct buf line = BUF_INIT(TEXT_BYTES_MOST + 1024);
-    char now[TIME_BYTES];
     bool sent = true;
 
-    log_print_time(clock_wall_us(), now);
+    (void)buf_reserve(&line, slice_head(text, TEXT_BYTES_MOST).n + 128); /* seldom more */
     if (log->sink == LOG_SINK_SYSLOG)
-        (void)buf_addf(&line, "<%d>%s ", levels[level].priority, now);
-    else
-        (void)buf_addf(&line, "%s %s ", now, log->host);
-    (void)buf_addf(&line, "%s[%d]: %.*s", log->tag, (int)getpid(), S_ARG(levels[level].words));
+        (void)buf_add(&line, levels[level].priority);
+    (void)buf_add_text(&line, time_text(log));
+    (void)buf_add_char(&line, ' ');
+    if (log->sink != LOG_SINK_SYSLOG) {
+        (void)buf_add_text(&line, log->host);
+        (void)buf_add_char(&line, ' ');
+    }
+    (void)buf_add(&line, sender(log));
+    (void)buf_add(&line, levels[level].words);
     add_printable(&line, text, TEXT_BYTES_MOST, log->ascii_only);
     switch (log->sink) {
     case LOG_SINK_SYSLOG:

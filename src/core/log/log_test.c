@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/log/log.h"
 
 /* A datagram socket that plays postlogd, in a folder of its own. */
@@ -235,6 +237,39 @@ static void stdout_and_stderr(void **state)
     assert_string_equal(line, "postcat: fatal: text\n");
 }
 
+/* What a log remembers from line to line, the second and the process, is looked at for each line. */
+static void remembers_no_past(void **state)
+{
+    struct receiver r;
+    char line[500], expected[500];
+    struct log *log;
+    pid_t child;
+
+    (void)state;
+    start_receiver(&r);
+    log = open_log(&r);
+    for (int i = 0; i < 2; i++) {
+        char before[16], after[16];
+
+        (void)usleep((useconds_t)(1000000 - clock_wall_us() % 1000000)); /* to the next second */
+        log_print_time(clock_wall_us(), before);
+        log_line(log, LOG_LEVEL_INFO, S("x"));
+        log_print_time(clock_wall_us(), after);
+        (void)next(&r, line);
+        assert_true(memcmp(line, before, 15) == 0 || memcmp(line, after, 15) == 0);
+    }
+    child = fork();
+    if (child == 0) {
+        log_line(log, LOG_LEVEL_INFO, S("child"));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)snprintf(expected, sizeof expected, "mx postfix/test[%d]: child", (int)child);
+    assert_string_equal(next(&r, line), expected);
+    log_close(log);
+    end_receiver(&r);
+}
+
 static void times(void **state)
 {
     char text[16];
@@ -259,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_receiver_that_comes_back),
         cmocka_unit_test(syslog_takes_the_first_descriptor),
         cmocka_unit_test(stdout_and_stderr),
+        cmocka_unit_test(remembers_no_past),
         cmocka_unit_test(times),
     };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -24,8 +25,8 @@ struct job {
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work, gone;
-    struct job *first, *last; /* waiting, oldest first */
-    struct job *done;         /* newest first */
+    struct job *first, *last;   /* waiting, oldest first */
+    _Atomic(struct job *) done; /* newest first; not under the lock */
     unsigned queued, threads, idle, most;
     bool stopping;
     int event_fd;
@@ -49,10 +50,18 @@ static bool wait_for_work(struct pool *p)
     return p->first != NULL;
 }
 
-static void tell_loop(struct pool *p)
+/* The loop is told by whoever finds the list empty; it takes all that is there then.  JOB is gone as soon as it is
+ * listed. */
+static void give_back(struct pool *p, struct job *job)
 {
+    struct job *newest = atomic_load_explicit(&p->done, memory_order_relaxed);
     uint64_t one = 1;
 
+    do
+        job->next = newest;
+    while (!atomic_compare_exchange_weak_explicit(&p->done, &newest, job, memory_order_release, memory_order_relaxed));
+    if (newest != NULL)
+        return;
     while (write(p->event_fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
@@ -64,18 +73,13 @@ static void *work(void *arg)
     (void)pthread_mutex_lock(&p->lock);
     while (p->first != NULL || wait_for_work(p)) {
         struct job *job = p->first;
-        bool tell;
 
         p->first = job->next;
         p->queued--;
         (void)pthread_mutex_unlock(&p->lock);
         job->fn(job->arg);
+        give_back(p, job);
         (void)pthread_mutex_lock(&p->lock);
-        tell = p->done == NULL;
-        job->next = p->done;
-        p->done = job;
-        if (tell)
-            tell_loop(p);
     }
     p->threads--;
     (void)pthread_cond_signal(&p->gone);
@@ -92,10 +96,7 @@ static void on_done(int event_fd UNUSED, void *arg UNUSED)
     uint64_t count;
 
     (void)!read(p->event_fd, &count, sizeof count);
-    (void)pthread_mutex_lock(&p->lock);
-    job = p->done;
-    p->done = NULL;
-    (void)pthread_mutex_unlock(&p->lock);
+    job = atomic_exchange_explicit(&p->done, NULL, memory_order_acquire);
     while (job != NULL) {
         struct job *next = job->next;
 
@@ -170,9 +171,10 @@ static bool enqueue(struct pool *p, struct job *job)
             p->last->next = job;
         p->last = job;
         p->queued++;
-        (void)pthread_cond_signal(&p->work);
     }
     (void)pthread_mutex_unlock(&p->lock);
+    if (ok) /* only now, or whom it wakes finds the lock taken and sleeps again */
+        (void)pthread_cond_signal(&p->work);
     return ok;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -298,6 +299,21 @@ static void limits(void **state)
     }
 }
 
+/* ---- the processor ---- */
+
+/* Helper threads and everything else that is started later inherit it. */
+static void runs_as_batch_work(void **state)
+{
+    struct child c = start(&echo_service, true, "unix", "echo -n three -t unix");
+    int fd = dial(&c);
+
+    (void)state;
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    assert_int_equal(sched_getscheduler(c.pid), SCHED_BATCH);
+    (void)close(fd);
+    assert_int_equal(end(&c), 0);
+}
+
 /* ---- what master is told ---- */
 
 static void statuses_of_streams(void **state)
@@ -540,7 +556,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refusals), cmocka_unit_test(limits),   cmocka_unit_test(statuses_of_streams),
+        cmocka_unit_test(refusals), cmocka_unit_test(limits),   cmocka_unit_test(runs_as_batch_work),
+        cmocka_unit_test(statuses_of_streams),
         cmocka_unit_test(drains),   cmocka_unit_test(drain_has_an_end), cmocka_unit_test(retires),
         cmocka_unit_test(triggers), cmocka_unit_test(packets),  cmocka_unit_test(passed_connections),
         cmocka_unit_test(flow_tokens),

@@ -76,5 +76,5 @@ static enum table_got fail_get(void *self, slice key, deadline by, struct buf *v
 }
 
 const struct table_type table_fail = {
-    .name = "fail", .open = fail_open, .close = fixed_free, .get = fail_get,
+    .name = "fail", .is_pattern = true, .open = fail_open, .close = fixed_free, .get = fail_get,
 };
