@@ -241,7 +241,7 @@ static void stdout_and_stderr(void **state)
 static void remembers_no_past(void **state)
 {
     struct receiver r;
-    char line[500], expected[500];
+    char line[3000], expected[500];
     struct log *log;
     pid_t child;
 

@@ -166,7 +166,7 @@ static bool is_my_name(const struct connection *c, const struct reply *reply)
     slice text = reply->text, word;
 
     text = slice_skip(slice_head(text, slice_find(text, '\n') == SLICE_NONE ? text.n : slice_find(text, '\n')), 4);
-    return c->port == 25 && cut_word(&text, " \t", &word) &&
+    return c->port == 25 && !c->settings->lmtp && cut_word(&text, " \t", &word) &&
            slice_eq_case(word, slice_text(c->settings->params->myhostname));
 }
 
@@ -284,7 +284,8 @@ struct connection *connection_open(const struct destination *d, const struct tar
                                                      : err.text;
         slice reason = arena_format(arena, S("connect failed"), "connect to %s: %s", c->relay, what);
 
-        event_info("%.*s", S_ARG(reason));
+        if (t->path.n == 0)
+            event_info("%.*s", S_ARG(reason));
         *why = (struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 4, 1}, .reason = reason, .relay = S("none")};
         connection_close(c, false);
         return NULL;

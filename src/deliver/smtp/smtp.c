@@ -133,17 +133,32 @@ static bool delivery_begin(struct delivery *d, struct agent_request *r)
     return d->progress != NULL && d->soft != NULL;
 }
 
+/* The next destination of LIST.  The path of a UNIX socket is all of it. */
+static bool cut_destination(slice *list, slice *word)
+{
+    if (!settings.lmtp || !slice_starts(*list, S("unix:")))
+        return cut_word(list, ", \t", word);
+    *word = *list;
+    *list = S("");
+    return true;
+}
+
+static bool parse(slice word, struct destination *out)
+{
+    return settings.lmtp ? destination_parse_lmtp(word, settings.default_port, out)
+                         : destination_parse(word, settings.default_port, out);
+}
+
 /* The destinations of LIST in order.  False: no others may follow.  MORE: others will, if need be. */
 static bool to_list(struct delivery *d, slice list, bool more)
 {
     bool is_mine = false;
     slice word;
 
-    while (d->todo > 0 && !is_mine && cut_word(&list, ", \t", &word)) {
+    while (d->todo > 0 && !is_mine && cut_destination(&list, &word)) {
         struct destination dest;
 
-        if (settings.lmtp ? destination_parse_lmtp(word, settings.default_port, &dest)
-                          : destination_parse(word, settings.default_port, &dest)) {
+        if (parse(word, &dest)) {
             to_destination(d, &dest, !more && slice_trim(list).n == 0, &is_mine);
         } else {
             slice reason =

@@ -213,19 +213,34 @@ static void leave_success_to_server(const struct talk *t, size_t i)
         t->d->request->recipients[i].notify &= ~NOTIFY_SUCCESS;
 }
 
-/* One answer for all whom the server took. */
+static void answer_taken(struct talk *t, size_t i, const struct outcome *o)
+{
+    if (o->kind == OUTCOME_DELIVERED)
+        leave_success_to_server(t, i);
+    answer_recipient(t->d, i, o);
+}
+
+/* After the dot: one answer for all whom the server took, or (LMTP, RFC 2033 4.2) one for each of them in their order.
+ */
 static bool hear_verdict(struct talk *t)
 {
-    struct reply reply;
-    struct outcome o;
+    struct agent_request *r = t->d->request;
+    struct outcome o = {0};
+    bool heard = false;
 
-    if (!hear(t, t->settings->data_done_timeout_us, &reply))
-        return false;
-    o = delivered(t, &reply);
-    for (size_t i = 0; o.kind == OUTCOME_DELIVERED && i < t->d->request->recipient_count; i++)
-        if (t->d->progress[i] == RCPT_ACCEPTED)
-            leave_success_to_server(t, i);
-    answer_all(t->d, RCPT_ACCEPTED, &o);
+    for (size_t i = 0; i < r->recipient_count; i++) {
+        struct reply reply;
+
+        if (t->d->progress[i] != RCPT_ACCEPTED)
+            continue;
+        if (!heard || t->settings->lmtp) {
+            if (!hear(t, t->settings->data_done_timeout_us, &reply))
+                return false;
+            o = delivered(t, &reply);
+            heard = true;
+        }
+        answer_taken(t, i, &o);
+    }
     return true;
 }
 

@@ -87,6 +87,16 @@ static int64_t request_flags(const struct message *m, const struct destination *
     return flags;
 }
 
+/* Addresses beyond ASCII need a server that knows SMTPUTF8 */
+static int64_t utf8_needs(const struct entry *e, int64_t sendopts)
+{
+    for (size_t i = 0; i < e->count; i++)
+        for (size_t at = 0; at < e->recipients[i].address.n; at++)
+            if ((unsigned char)e->recipients[i].address.p[at] >= 128)
+                return sendopts | DELIVERY_UTF8_RECIPIENT;
+    return sendopts;
+}
+
 static bool send_request(struct stream *s, const struct entry *e, struct err *err)
 {
     const struct message *m = ((const struct batch *)e->owner)->message;
@@ -97,7 +107,7 @@ static bool send_request(struct stream *s, const struct entry *e, struct err *er
     struct delivery_request request = {
         .flags = request_flags(m, e->destination), .queue_name = S(QUEUE_ACTIVE), .queue_id = message_id(m),
         .offset = v->size.data_offset, .size = v->size.content_bytes, .nexthop = slice_text(e->destination->nexthop),
-        .encoding = v->encoding, .smtputf8 = v->sendopts, .sender = v->sender, .envelope_id = v->envelope_id,
+        .encoding = v->encoding, .smtputf8 = utf8_needs(e, v->sendopts), .sender = v->sender, .envelope_id = v->envelope_id,
         .ret_flags = v->ret_flags, .time = {bytes, sizeof bytes}, .log_client_name = v->client_name,
         .log_client_address = v->client_address, .log_client_port = v->client_port,
         .log_protocol_name = v->protocol_name, .log_helo_name = v->helo_name, .sasl_method = v->sasl_method,

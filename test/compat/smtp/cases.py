@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .peer import CLOSE, EHLO, HANG, Script
 from .run import Case
 
@@ -396,4 +398,43 @@ PARAMETERS = [
     Case("dsn, the first one refuses, the second does not offer it", TWO, pair(EHLO=EHLO.replace("250 8BITMIME", "250-8BITMIME\n250 DSN"), RCPT=N4), options=("-N", "success")),
 ]
 
-ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS]
+def lmtp(name: str, *, recipients: Sequence[str] = THREE, unix: bool = False, options: Sequence[str] = (), text: str = "Subject: x\n\nbody\n", **steps: object) -> Case:
+    """To a server on port 24 or on a UNIX socket."""
+    where = ("unix:$U", 0) if unix else ("inet:[$1]:24", 24)
+    return Case(f"lmtp: {name}", agent="lmtp", nexthop=where[0], port=where[1], recipients=recipients, peers={1: says(**steps)}, options=options, text=text)
+
+
+EACH = "250 2.1.0 one kept\n550 5.2.2 two full\n450 4.2.1 three later"
+
+LMTP = [
+    lmtp("each has its own end", DOT=EACH),
+    lmtp("each has its own end, on a socket", unix=True, DOT=EACH),
+    lmtp("each has its own end, step by step", LHLO=PLAIN, DOT=EACH),
+    lmtp("closed after the first end", DOT="250 2.0.0 ok!close"),
+    lmtp("hangs after the first end", DOT="250 2.0.0 ok!hang"),
+    lmtp("one refused", RCPT=["250 ok", N5, "250 ok"], DOT="250 2.0.0 ok\n250 2.0.0 ok too"),
+    lmtp("all refused", RCPT=N5, DATA="503 5.5.1 nobody"),
+    lmtp("all refused, but 354", RCPT=N5),
+    lmtp("data refused", DATA=N4),
+    lmtp("mail refused, on a socket", unix=True, MAIL=N5),
+    *(lmtp(f"lhlo {reply}", recipients=("bob",), LHLO=reply) for reply in (N4, N5, CLOSE, HANG)),
+    lmtp("lhlo closed, on a socket", unix=True, recipients=("bob",), LHLO=CLOSE),
+    lmtp("greeting 4xx", recipients=("bob",), GREETING="421 4.3.2 no"),
+    lmtp("greeting 5xx, on a socket", unix=True, recipients=("bob",), GREETING="554 5.3.2 no"),
+    lmtp("dsn", recipients=("bob",), LHLO=EHLO.replace("250 8BITMIME", "250-8BITMIME\n250 DSN"), options=("-N", "success")),
+    lmtp("no dsn", recipients=("bob",), options=("-N", "success")),
+    lmtp("a very long reply", unix=True, recipients=("bob",), RCPT="550 " + "x" * 5000),
+    lmtp("garbage", unix=True, recipients=("bob",), RCPT="huh\n550 no"),
+    lmtp("hangs at quit", recipients=("bob",), QUIT=HANG),
+    lmtp("8 bits, dots, long lines", recipients=("bob",), LHLO="250-peer\n250 SIZE", text=f"Subject: x\n{LABEL}.ö\n" + "x" * 1200 + "\n"),
+    Case("lmtp: my own name", agent="lmtp", nexthop="inet:[$1]:25", peers={1: says(GREETING="220 mx.test.invalid x", LHLO="250-mx.test.invalid\n250 SIZE")}),
+    Case("lmtp: the usual port", agent="lmtp", nexthop="inet:[$1]", port=24),
+    Case("lmtp: without inet:", agent="lmtp", nexthop="[$1]:24", port=24),
+    Case("lmtp: a host", agent="lmtp", nexthop="inet:a.@", port=24),
+    Case("lmtp: a host that does not exist", agent="lmtp", nexthop="inet:zzz.@", peers={}),
+    Case("lmtp: mx do not count", agent="lmtp", nexthop="@", port=24, peers={}),
+    Case("lmtp: down", agent="lmtp", nexthop="inet:[$1]:26", peers={}),
+    Case("lmtp: no such socket", agent="lmtp", nexthop="unix:/nowhere/@", peers={}),
+]
+
+ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS, *LMTP]

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.system import System
 
 CLOSE, HANG = "!close", "!hang"
 EHLO = "250-peer.invalid\n250-PIPELINING\n250-SIZE 10240000\n250-ENHANCEDSTATUSCODES\n250 8BITMIME"
 USUAL = {
-    "GREETING": "220 peer.invalid ESMTP", "EHLO": EHLO, "HELO": "250 peer.invalid", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
+    "GREETING": "220 peer.invalid ESMTP", "EHLO": EHLO, "LHLO": EHLO, "HELO": "250 peer.invalid", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
     "DATA": "354 go on", "DOT": "250 2.0.0 Ok: kept", "QUIT": "221 2.0.0 Bye!close", "RSET": "250 2.0.0 Ok",
 }
 
@@ -30,15 +31,21 @@ class Script:
 
 
 class Peer:
-    """One address.  sessions: per connection, what the client sent, line by line; content too."""
+    """One address (PORT 0: the path of a UNIX socket).  sessions: per connection, what the client sent, line by line; content too."""
 
     def __init__(self, system: System, address: str, port: int, script: Script) -> None:
         self.script, self.sessions = script, list[list[str]]()
         self._times: dict[str, int] = {}
         self._closed = False
-        with system.network():
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            self._listener = socket.create_server((address, port), family=family, backlog=50)
+        if port == 0:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(address)
+            Path(address).chmod(0o666)
+            self._listener.listen(50)
+        else:
+            with system.network():
+                family = socket.AF_INET6 if ":" in address else socket.AF_INET
+                self._listener = socket.create_server((address, port), family=family, backlog=50)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:

@@ -19,12 +19,14 @@ class Case:
 
     DNS are zone lines in which @ is that domain and $1, $2 ... addresses of its own ("@ !servfail", "@ MX !silent":
     an answer gone wrong, see harness/dns.py); PEERS says what listens there.
-    NEXTHOP, when given, is where the mail goes instead of "@"."""
+    NEXTHOP, when given, is where the mail goes instead of "@"; PORT 0 makes the peers listen on UNIX sockets "peer-$N" in the
+    queue directory, which NEXTHOP names as $U."""
 
     name: str
     dns: Sequence[str] = ("@ MX 10 a.@", "a.@ A $1")
     peers: Mapping[int, Script] = field(default_factory=lambda: {1: Script()})
     nexthop: str = ""
+    agent: str = "smtp"
     port: int = 25
     recipients: Sequence[str] = ("bob",)
     sender: str = "alice@mx.test.invalid"
@@ -43,7 +45,8 @@ class Seen:
 MAIN = (
     "inet_interfaces = 127.0.0.1", "inet_protocols = all", "smtp_helo_timeout = 2", "smtp_mail_timeout = 2", "smtp_rcpt_timeout = 2",
     "smtp_data_init_timeout = 2", "smtp_data_xfer_timeout = 2", "smtp_data_done_timeout = 2", "smtp_connect_timeout = 3",
-    "smtp_host_lookup = dns", "message_size_limit = 20000000", "mail_name = Postfix", "disable_dns_lookups = no",
+    "smtp_host_lookup = dns", *(f"lmtp_{step}_timeout = 2" for step in ("lhlo", "mail", "rcpt", "data_init", "data_xfer", "data_done", "quit", "rset")),
+    "smtp_rset_timeout = 2", "message_size_limit = 20000000", "mail_name = Postfix", "disable_dns_lookups = no",
 )
 
 
@@ -57,7 +60,7 @@ def address(number: int, which: int) -> str:
 
 
 def fill(text: str, number: int) -> str:
-    text = re.sub(r"\$(\d)", lambda found: address(number, int(found[1])), text)
+    text = re.sub(r"\$(\d)", lambda found: address(number, int(found[1])), text).replace("$U", f"peer-{number}")
     return text.replace("@", domain(number))
 
 
@@ -95,14 +98,14 @@ def common(text: str) -> str:
 
 
 def run(system: System, cases: Sequence[Case]) -> list[Seen]:
-    nexthops = " ".join(f"{{{domain(n)} = smtp:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
+    nexthops = " ".join(f"{{{domain(n)} = {case.agent}:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
     system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}" if nexthops else "transport_maps ="])
     system.resolver("127.0.0.1")  # type: ignore[attr-defined]
     for number in range(1, len(cases) + 1):
         system.run(["ip", "-6", "addr", "add", f"fd00::{number}:1/128", "dev", "lo"])
     with name_server(system, zone(cases), odd_answers(cases)):
         system.start()
-        peers = {(n, which): Peer(system, address(n, which), case.port, script)
+        peers = {(n, which): Peer(system, address(n, which) if case.port else str(system.spool / f"peer-{n}"), case.port, script)
                  for n, case in enumerate(cases, 1) for which, script in case.peers.items() if script.listens}
         try:
             for number, case in enumerate(cases, 1):
@@ -118,10 +121,10 @@ def run(system: System, cases: Sequence[Case]) -> list[Seen]:
 
 
 def collect(system: System, number: int, case: Case) -> Seen:
-    mine = re.compile(rf"{re.escape(domain(number))}\b|\b{re.escape(address(number, 1)[:-1])}\d|fd00::{number}:1")
+    mine = re.compile(rf"{re.escape(domain(number))}\b|\b{re.escape(address(number, 1)[:-1])}\d|fd00::{number}:1|\bpeer-{number}\b")
     until = time.monotonic() + 25
     while True:
-        lines = [line for line in system.log.lines() if line.program == "smtp"]
+        lines = [line for line in system.log.lines() if line.program in ("smtp", "lmtp")]
         ids = {line.text.split(":")[0] for line in lines if re.match(r"[0-9A-F]{9,12}: ", line.text) and mine.search(line.text)}
         own = [line for line in lines if mine.search(line.text) or line.text.split(":")[0] in ids]
         if sum(" status=" in line.text for line in own) >= len(case.recipients) or time.monotonic() > until:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("l
 
 
 def seen_by(ours: bool) -> list[Seen]:
-    with Postfix(swapped={"smtp": paths.our_program("smtp")} if ours else {}) as system:
+    with Postfix(swapped={name: paths.our_program(name) for name in ("smtp", "lmtp")} if ours else {}) as system:
         return run(system, ALL)
 
 
