@@ -25,7 +25,7 @@ TOOLS = ("sbin/postcat", "sbin/postqueue")
 CONTROL = pytest.param(("postfix", "postfix"), id="control")
 OURS_READ_DEBIANS = pytest.param(("postfix", "waybill"), id="ours-read-debians", marks=pytest.mark.needs_program(*TOOLS))
 DEBIANS_READ_OURS = pytest.param(("waybill", "postfix"), id="debians-read-ours",
-                                 marks=pytest.mark.needs_program(*waybill.NEEDED, *TOOLS, "sbin/postsuper", "libexec/showq"))
+                                 marks=pytest.mark.needs_program(*waybill.NEEDED, *TOOLS, "libexec/showq"))
 both_ways = pytest.mark.parametrize("queue", [CONTROL, OURS_READ_DEBIANS, DEBIANS_READ_OURS], indirect=True)
 
 
@@ -79,3 +79,31 @@ def test_qshape(queue: tuple[Installed, str]) -> None:
     table = system.run(["qshape", "deferred", "hold"]).stdout
     rows = {line.split()[0]: line.split()[1] for line in table.splitlines()[1:]}
     assert rows["TOTAL"] == "8" and rows["other.example"] == "3" and rows["far.example"] == "2"
+
+
+@pytest.mark.root
+@pytest.mark.compat
+@both_ways
+def test_postsuper(queue: tuple[Installed, str]) -> None:
+    """One system's postsuper in the queue of the other, which runs and goes on with what it finds."""
+    system, vendor = queue
+    postsuper = tool(vendor, "postsuper")
+    waiting, expired, requeued = sorted(file.name for file in system.queue()["deferred"])
+    (held,) = (file.name for file in system.queue()["hold"])
+    assert system.run([postsuper, "-H", held, "-h", waiting]).stderr.count("1 message") == 2
+    assert [file.name for file in system.queue()["hold"]] == [waiting]
+    system.run([postsuper, "-d", waiting, "-e", expired, "-r", requeued])
+    system.run(["postqueue", "-f"])
+    system.log.wait(rf"qmgr\[\d+\]: {expired}: from=<\S+>, status=force-expired, returned to sender")
+    system.log.wait(rf"pickup\[\d+\]: \w+: uid=\d+ from=<\S+> orig_id={requeued}$")
+    system.wait_queue({"deferred": 2})
+    names = {file.name for file in system.queue()["deferred"]}
+    assert held in names and not names & {waiting, expired, requeued}
+    assert not [file for log in ("defer", "bounce", "trace") for file in system.spool.glob(f"{log}/**/{waiting}")]
+    # A queue restored from a backup: the files have other inodes.
+    system.run(["postfix", "stop"])
+    for file in system.queue()["deferred"]:
+        system.run(["sh", "-c", 'cp -p "$1" "$1.new" && mv "$1.new" "$1"', "sh", "/var/spool/postfix/" + str(file.relative_to(system.spool))])
+    assert "Renamed to match inode number: 2 messages" in system.run([postsuper]).stderr
+    assert all(file.name.endswith(f"{file.stat().st_ino:X}") for file in system.queue()["deferred"])
+    assert system.run([tool("postfix" if vendor == "waybill" else "waybill", "postsuper")]).stderr == ""

@@ -21,7 +21,7 @@ from .system import HOSTNAME, Process, System
 
 # Without these no mail moves at all.
 NEEDED = [f"libexec/{name}" for name in ("master", "pickup", "cleanup", "trivial-rewrite", "qmgr", "smtpd", "smtp", "local", "bounce", "error")] + [
-    f"sbin/{name}" for name in ("sendmail", "postdrop", "postqueue", "postconf", "postlog", "postfix")]
+    f"sbin/{name}" for name in ("sendmail", "postdrop", "postqueue", "postconf", "postlog", "postfix", "postsuper")]
 
 
 def missing(*more: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "core/base/bug.h"
@@ -103,4 +105,20 @@ void command_enter_queue(const struct params *p)
 {
     if (chdir(p->queue_directory) != 0)
         event_fatal("chdir %s: %s", p->queue_directory, strerror(errno));
+}
+
+void command_become_mail_owner(const struct params *p)
+{
+    const struct passwd *owner;
+
+    if (geteuid() != 0)
+        return;
+    owner = getpwnam(p->mail_owner);
+    if (owner == NULL)
+        event_fatal("file %s/main.cf: parameter mail_owner: unknown user name value: %s", p->config_directory, p->mail_owner);
+    if (owner->pw_uid == 0)
+        event_fatal("file %s/main.cf: parameter mail_owner: user %s has privileged user ID", p->config_directory, p->mail_owner);
+    if (setgroups(1, &owner->pw_gid) != 0 || setresgid(owner->pw_gid, owner->pw_gid, owner->pw_gid) != 0 ||
+        setresuid(owner->pw_uid, owner->pw_uid, owner->pw_uid) != 0)
+        event_fatal("act as %s: %s", p->mail_owner, strerror(errno));
 }

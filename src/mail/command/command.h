@@ -26,6 +26,10 @@ void command_enter_queue(const struct params *p);
 /* Reduces the environment to import_environment and a safe PATH, as for any program started with privileges or from sendmail. */
 void command_clean_environment(const struct params *p);
 
+/* Gives up root for good and becomes mail_owner, with only his own group, as whoever works in the queue does.  Nothing to do
+ * for a user who is not root. */
+void command_become_mail_owner(const struct params *p);
+
 /* Does LIST (authorized_submit_users and its kin) allow UID?  Knows names, !names, static:anyone, * and /file/names; other
  * table types are refused with an error, since commands with privileges open no tables.
  *   true   *ALLOWED is set

@@ -15,6 +15,8 @@ void events_open(struct log *log);
 struct log *events_log(void);
 /* FN is called after each line: for the one who sees to it that lines kept in memory get out (log_flush()). */
 void events_after_line(void (*fn)(void));
+/* FN is called after the line of event_fatal(), while the log is still open: for what has to be added.  NULL: nothing more. */
+void events_on_fatal(void (*fn)(void));
 
 /* ---- free text, for what has no event of its own ---- */
 void event_info(const char *format, ...) PRINTF_LIKE(1, 2);

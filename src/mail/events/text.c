@@ -9,7 +9,7 @@ enum { TEXT_BYTES = 3072 };
 /* Belongs to the process: one log, one way to end. */
 static struct {
     struct log *log;
-    void (*after_line)(void);
+    void (*after_line)(void), (*on_fatal)(void);
     int fatal_status;
     bool fatal_at_once;
 } process = {.fatal_status = 1};
@@ -27,6 +27,11 @@ struct log *events_log(void)
 void events_after_line(void (*fn)(void))
 {
     process.after_line = fn;
+}
+
+void events_on_fatal(void (*fn)(void))
+{
+    process.on_fatal = fn;
 }
 
 void events_set_fatal(int exit_status, bool pause)
@@ -113,6 +118,8 @@ void event_fatal(const char *format, ...)
     va_start(arguments, format);
     print_line(LOG_LEVEL_FATAL, format, arguments);
     va_end(arguments);
+    if (process.on_fatal != NULL)
+        process.on_fatal();
     if (!process.fatal_at_once)
         (void)sleep(1);
     log_close(process.log);

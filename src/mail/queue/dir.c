@@ -12,8 +12,7 @@
 #include "core/base/fault.h"
 #include "core/base/file.h"
 
-/* Makes the hash directories in front of PATH's last part. */
-static bool make_folders(char *path)
+bool queue_make_folders(char *path)
 {
     char *first = strchr(path, '/');
 
@@ -38,7 +37,7 @@ static int rename_making_folders(const char *from, char *to)
     if (rename(from, to) == 0)
         return 0;
     /* ENOENT is either name: only a missing folder is worth a second try. */
-    if (errno != ENOENT || lstat(from, &st) != 0 || !make_folders(to))
+    if (errno != ENOENT || lstat(from, &st) != 0 || !queue_make_folders(to))
         return -1;
     return rename(from, to);
 }
@@ -157,7 +156,17 @@ static void enter(struct queue_scan *s, const struct dirent *entry)
     s->path_bytes[s->depth++] = n + 2;
 }
 
-enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char **path, struct err *err)
+/* Closes the innermost folder; true when it was a hash directory, whose name is then the path. */
+static bool leave(struct queue_scan *s)
+{
+    (void)closedir(s->open[--s->depth]);
+    if (s->depth == 0)
+        return false;
+    s->path[s->path_bytes[s->depth] - 1] = '\0';
+    return true;
+}
+
+enum queue_scan_got queue_scan_next_of_all(struct queue_scan *s, struct queue_entry *out, struct err *err)
 {
     while (s->depth > 0) {
         size_t n = s->path_bytes[s->depth - 1];
@@ -171,22 +180,39 @@ enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char 
             return SCAN_FAILED;
         }
         if (entry == NULL) {
-            (void)closedir(s->open[--s->depth]);
-            continue;
+            if (!leave(s))
+                return SCAN_END;
+            n = s->path_bytes[s->depth - 1];
+            *out = (struct queue_entry){s->path, slice_text(s->path + n), 0, DT_DIR, s->depth};
+            return SCAN_FOLDER;
         }
         name = slice_text(entry->d_name);
+        if (slice_eq(name, S(".")) || slice_eq(name, S("..")) || n + name.n + 1 > sizeof s->path)
+            continue;
         if (name.n == 1 && name.p[0] != '.' && !s->flat) {
             enter(s, entry);
             continue;
         }
-        if (!queue_id_valid(name) || n + name.n + 1 > sizeof s->path)
-            continue;
         memcpy(s->path + n, name.p, name.n + 1);
-        *id = slice_of(s->path + n, name.n);
-        *path = s->path;
-        return SCAN_ID;
+        *out = (struct queue_entry){s->path, slice_of(s->path + n, name.n), entry->d_ino, entry->d_type, s->depth - 1};
+        return queue_id_valid(name) ? SCAN_ID : SCAN_OTHER;
     }
     return SCAN_END;
+}
+
+enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char **path, struct err *err)
+{
+    struct queue_entry entry;
+    enum queue_scan_got got;
+
+    do
+        got = queue_scan_next_of_all(s, &entry, err);
+    while (got == SCAN_OTHER || got == SCAN_FOLDER);
+    if (got == SCAN_ID) {
+        *id = entry.name;
+        *path = entry.path;
+    }
+    return got;
 }
 
 /* ---- one file ---- */

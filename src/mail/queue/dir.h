@@ -33,13 +33,30 @@ MUST_CHECK bool queue_create(const struct queue_layout *l, slice queue, bool lon
 /* Renames QUEUE_FROM/ID to QUEUE_TO/ID; makes the hash directory (0700) when it is missing.  ERR_SYS (sys == ENOENT: gone). */
 MUST_CHECK bool queue_move(const struct queue_layout *l, slice from, slice to, slice id, struct err *err);
 
+/* Makes the hash directories (0700) in front of PATH's last part; PATH is written to and restored.  False: see errno. */
+MUST_CHECK bool queue_make_folders(char *path);
+
 /* Walks one queue: hash directories of one character are entered (not in maildrop).  queue_scan_next: id names only, in
  * readdir order; *PATH relative to the queue directory, on loan until the next call. */
 struct queue_scan;
 struct queue_scan *queue_scan_open(slice queue, struct err *err);
-enum queue_scan_got { SCAN_ID, SCAN_END, SCAN_FAILED };
+enum queue_scan_got { SCAN_ID, SCAN_END, SCAN_FAILED, SCAN_OTHER, SCAN_FOLDER };
 MUST_CHECK enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char **path, struct err *err);
 void queue_scan_close(struct queue_scan *s);
+
+/* The same walk for whoever sets things right: it sees all that lies in the queue.
+ *   SCAN_ID      a name that is an id
+ *   SCAN_OTHER   any other name, of a file or of a folder that is not entered
+ *   SCAN_FOLDER  a hash directory has been read to its end, and may be removed
+ * Texts are on loan until the next call. */
+struct queue_entry {
+    const char *path;
+    slice name;         /* the path's last part */
+    uint64_t inode;     /* as the directory says; some file systems say another number than lstat */
+    unsigned char type; /* DT_REG... or DT_UNKNOWN */
+    int depth;          /* hash directories above it; of a SCAN_FOLDER, it and those above */
+};
+MUST_CHECK enum queue_scan_got queue_scan_next_of_all(struct queue_scan *s, struct queue_entry *out, struct err *err);
 
 /* lstat says: regular, complete, and links == 1 (more only warns after a minute). */
 enum queue_readiness { QUEUE_FILE_READY, QUEUE_FILE_NOT_READY, QUEUE_FILE_GONE, QUEUE_FILE_BAD };

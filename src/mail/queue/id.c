@@ -131,6 +131,11 @@ static bool is_hashed(const struct queue_layout *l, slice queue)
     return false;
 }
 
+int queue_depth(const struct queue_layout *l, slice queue)
+{
+    return l->depth > 0 && is_hashed(l, queue) ? l->depth : 0;
+}
+
 bool queue_path(const struct queue_layout *l, slice queue, slice id, char to[QUEUE_PATH_MOST])
 {
     char from_time[SHORT_MICROS + 1];
@@ -138,9 +143,9 @@ bool queue_path(const struct queue_layout *l, slice queue, slice id, char to[QUE
     int64_t us;
     uint64_t inode;
     size_t n = 0;
-    int depth = is_hashed(l, queue) ? l->depth : 0;
+    int depth = queue_depth(l, queue);
 
-    if (!queue_id_valid(id) || queue.n + 2 * (size_t)(depth < 0 ? 0 : depth) + id.n + 2 > QUEUE_PATH_MOST)
+    if (!queue_id_valid(id) || queue.n + 2 * (size_t)depth + id.n + 2 > QUEUE_PATH_MOST)
         return false;
     /* A long id's first characters are the time, the same for weeks: its microseconds spread better. */
     if (depth > 0 && queue_id_is_long(id) && queue_id_parse(id, &us, &inode)) {

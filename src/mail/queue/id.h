@@ -22,6 +22,8 @@ struct queue_layout {
     slice hashed_names; /* list, e.g. "deferred, defer" */
     int depth;
 };
+/* How many hash directories lie between QUEUE and its files. */
+int queue_depth(const struct queue_layout *l, slice queue);
 /* "deferred/3/3C0FFEE..." into TO, relative to the queue directory.  False: ID is not valid. */
 bool queue_path(const struct queue_layout *l, slice queue, slice id, char to[QUEUE_PATH_MOST]);
 
