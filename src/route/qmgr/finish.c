@@ -209,9 +209,11 @@ static void remove_doomed(void)
     }
 }
 
-/* Whoever comes first removes for all who come meanwhile. */
+/* Whoever comes first removes for all who come meanwhile, and lets the others of this turn come. */
 static void remove_message(struct message *m)
 {
+    struct err unused;
+
     if (doomed.count == doomed.cap) {
         doomed.cap = doomed.cap == 0 ? 16 : doomed.cap * 2;
         doomed.messages = xrealloc_array(doomed.messages, doomed.cap, sizeof *doomed.messages);
@@ -220,6 +222,7 @@ static void remove_message(struct message *m)
     if (doomed.at_work)
         return;
     doomed.at_work = true;
+    (void)!task_yield(&unused);
     remove_doomed();
     doomed.at_work = false;
 }
