@@ -206,6 +206,13 @@ bool task_sleep(deadline until, struct err *err)
     return woke_to_err(task_park(NULL, until, "sleep") == WOKE_BY_CANCEL ? WOKE_BY_CANCEL : WOKE_BY_EVENT, err);
 }
 
+deadline task_deadline_in(int64_t us)
+{
+    int64_t at;
+
+    return __builtin_add_overflow(loop_get()->now_us, us, &at) ? NEVER : (deadline){at};
+}
+
 /* ---- wait queues ---- */
 
 void waitq_init(struct waitq *q)

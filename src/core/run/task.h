@@ -45,6 +45,9 @@ const char *task_name(const struct task *t);
 void task_cancel(struct task *t);
 bool task_is_cancelled(void);
 MUST_CHECK bool task_sleep(deadline until, struct err *err); /* true at UNTIL; false: cancelled */
+/* As deadline_in(), counted from the last time that the loop waited.  Costs nothing: for waits in a loop over many small
+ * pieces, most of which do not wait. */
+deadline task_deadline_in(int64_t us);
 /* Lets others run; call it in long computations and after a burst of I/O that never waited. */
 MUST_CHECK bool task_yield(struct err *err);
 

@@ -189,6 +189,32 @@ static void wait_queues(void **state)
     assert_trace("vvcc");
 }
 
+/* ---- deadlines ---- */
+
+/* Both count from the last wait on, however long the task has run since. */
+static void cheap_deadlines(void *arg)
+{
+    struct err err;
+    deadline first, second;
+
+    (void)arg;
+    assert_true(task_sleep(deadline_in(MILLIS(1)), &err));
+    first = task_deadline_in(SECONDS(1));
+    assert_true(first.at_us <= deadline_in(SECONDS(1)).at_us);
+    (void)usleep(5000);
+    second = task_deadline_in(SECONDS(1));
+    assert_int_equal(first.at_us, second.at_us);
+    assert_true(task_sleep(deadline_in(MILLIS(1)), &err));
+    assert_true(task_deadline_in(SECONDS(1)).at_us >= first.at_us + MILLIS(6));
+    assert_int_equal(task_deadline_in(INT64_MAX).at_us, INT64_MAX);
+}
+
+static void deadlines_of_the_turn(void **state)
+{
+    (void)state;
+    run(cheap_deadlines);
+}
+
 /* ---- the helper pool ---- */
 
 static void slow_square(void *arg)
@@ -455,7 +481,7 @@ int main(void)
         cmocka_unit_test(waits_keep_their_deadlines),
         cmocka_unit_test(cancelling_ends_waits),
         cmocka_unit_test(wait_queues),
-        cmocka_unit_test(helper_threads),
+        cmocka_unit_test(deadlines_of_the_turn), cmocka_unit_test(helper_threads),
         cmocka_unit_test(many_tasks_recycle_stacks),
         cmocka_unit_test(stopping_leaves_tasks),
         cmocka_unit_test(idle_tasks_are_swept),

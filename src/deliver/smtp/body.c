@@ -13,7 +13,7 @@ struct body {
 
 static bool put(struct body *b, slice bytes, struct err *err)
 {
-    return stream_write(b->c->stream, bytes, deadline_in(b->c->settings->data_xfer_timeout_us), err);
+    return stream_write(b->c->stream, bytes, task_deadline_in(b->c->settings->data_xfer_timeout_us), err);
 }
 
 static bool fold(struct body *b, struct err *err)

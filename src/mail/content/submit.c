@@ -55,15 +55,30 @@ static bool absorb(struct submission *s, bool written, const struct err *err)
     return true;
 }
 
-bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err)
+static bool write_head(struct submission *s, int type, size_t n, deadline by, struct err *err)
 {
     char head[RECORD_HEAD_MOST];
+
+    return stream_write(s->stream, slice_of(head, record_head(type, n, head)), by, err);
+}
+
+bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err)
+{
+    if (s->broken)
+        return true;
+    return absorb(s, write_head(s, type, data.n, by, err) && stream_write(s->stream, data, by, err), err);
+}
+
+bool submit_attribute(struct submission *s, const char *name, slice value, deadline by, struct err *err)
+{
+    size_t name_bytes = strlen(name);
 
     if (s->broken)
         return true;
     return absorb(s,
-                  stream_write(s->stream, slice_of(head, record_head(type, data.n, head)), by, err) &&
-                      stream_write(s->stream, data, by, err),
+                  write_head(s, RECORD_ATTRIBUTE, name_bytes + 1 + value.n, by, err) &&
+                      stream_write(s->stream, slice_of(name, name_bytes), by, err) && stream_write(s->stream, S("="), by, err) &&
+                      stream_write(s->stream, value, by, err),
                   err);
 }
 

@@ -20,6 +20,8 @@ MUST_CHECK bool submit_begin(struct submission *s, int64_t flags, deadline by, s
 /* One record.  After a write error (cleanup has given up early) it keeps returning true and drops data: the status comes
  * from submit_finish(). */
 MUST_CHECK bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err);
+/* An A record "NAME=VALUE". */
+MUST_CHECK bool submit_attribute(struct submission *s, const char *name, slice value, deadline by, struct err *err);
 MUST_CHECK bool submit_recordf(struct submission *s, deadline by, struct err *err, int type, const char *format, ...)
     PRINTF_LIKE(5, 6);
 /* After the E record: flushes, reads status and reason (REASON in ARENA).  Closes. */

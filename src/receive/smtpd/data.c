@@ -58,7 +58,7 @@ static bool is_mailbox_line(slice text)
 static bool store(struct session *s, struct intake *in, slice text, bool whole)
 {
     struct submission *to = &s->t.submission;
-    deadline by = deadline_in(s->world->params->ipc_timeout_us);
+    deadline by = task_deadline_in(s->world->params->ipc_timeout_us);
     int type = whole ? RECORD_TEXT : RECORD_LONG_TEXT;
 
     while (whole && text.n > 0 && text.p[text.n - 1] == '\r')

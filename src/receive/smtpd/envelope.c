@@ -8,12 +8,12 @@
 
 static deadline ipc_by(const struct session *s)
 {
-    return deadline_in(s->world->params->ipc_timeout_us);
+    return task_deadline_in(s->world->params->ipc_timeout_us);
 }
 
 static bool attribute(struct session *s, const char *name, slice value, struct err *err)
 {
-    return value.n == 0 || submit_recordf(&s->t.submission, ipc_by(s), err, RECORD_ATTRIBUTE, "%s=%.*s", name, S_ARG(value));
+    return value.n == 0 || submit_attribute(&s->t.submission, name, value, ipc_by(s), err);
 }
 
 static bool client_attributes(struct session *s, struct err *err)

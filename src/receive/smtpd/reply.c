@@ -7,7 +7,7 @@ enum { REPLY_MOST = 1000 };
 
 deadline session_by(const struct session *s)
 {
-    return deadline_in(s->world->params->smtpd_timeout_us);
+    return task_deadline_in(s->world->params->smtpd_timeout_us);
 }
 
 bool session_say(struct session *s, const char *format, ...)
