@@ -56,6 +56,7 @@ fresh-check:
 
 bench: deps build
 	bench/relay
+	bench/accept
 
 install: build
 	tools/install --build $(BUILD) --destdir '$(DESTDIR)'
