@@ -144,6 +144,7 @@ static const char master_rows[] = "# service type  private unpriv  chroot  wakeu
                                   "proxywrite unix -       -       n       -       1       proxymap\n"
                                   "smtp      unix  -       -       n       -       -       smtp\n"
                                   "relay     unix  -       -       n       -       -       smtp -o syslog_name=$syslog_name/$service_name\n"
+                                  "lmtp      unix  -       -       n       -       -       lmtp\n"
                                   "showq     unix  n       -       n       -       -       showq\n"
                                   "error     unix  -       -       n       -       -       error\n"
                                   "retry     unix  -       -       n       -       -       error\n"

@@ -438,3 +438,34 @@ LMTP = [
 ]
 
 ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS, *LMTP]
+
+
+def named(*names: str) -> list[Case]:
+    return [case for case in ALL if case.name in names]
+
+
+SETTINGS = {
+    "a fallback relay": (["smtp_fallback_relay = [127.9.9.9]:2500"], [
+        *named("one mx", "one is down", "both are down", "null mx", "no such domain", "neither mx nor address", "the mx has no address", "mx servfail",
+               "mx formerr", "myself as the only mx", "myself and a better one that is down", "a host that does not exist", "rcpt 4xx", "rcpt 5xx", "dot 4xx",
+               "greeting 4xx", "greeting 5xx", "closed at mail", "closed at the dot", "rcpt some, some not", "a literal that is down",
+               "two nexthops, both down", "mail 4xx, another takes it", "an mx that is my address", "ehlo with my name",
+               "smtputf8 recipient, not offered", "ehlo and helo refused", "more sessions than smtp_mx_session_limit"),
+    ]),
+    "other settings": (["smtp_skip_5xx_greeting = no", "smtp_skip_quit_response = no", "smtp_quit_timeout = 2", "smtp_defer_if_no_mx_address_found = yes",
+                        "smtp_discard_ehlo_keywords = pipelining, DSN", "smtp_line_length_limit = 100", "disable_mime_output_conversion = yes",
+                        "smtp_mx_session_limit = 1", "smtp_mx_address_limit = 2", "smtp_host_lookup = dns, native"], [
+        *named("one mx", "greeting 5xx", "greeting 5xx, another takes it", "quit refused", "quit unanswered", "hangs at quit", "the mx has no address",
+               "the mx does not exist", "dsn delay, success, failure", "rcpt none of three, but data 354", "lines of 998, 999 and 3000", "to 7 bits: text",
+               "to 7 bits: not with 8bitmime", "more sessions than smtp_mx_session_limit", "more addresses than smtp_mx_address_limit",
+               "a host that does not exist", "no such domain", "mail 4xx, another takes it"),
+        Case("an own host by its native name", nexthop="[localhost]:26", peers={}),
+    ]),
+    "no dns, no ehlo": (["disable_dns_lookups = yes", "smtp_never_send_ehlo = yes", "smtp_line_length_limit = 0"], [
+        *named("a literal", "a literal that is down", "a very long line"),
+        Case("a literal, another port", nexthop="[$1]:2525", port=2525, text="Subject: x\n\n" + "y" * 3000 + "\n"),
+        Case("an own host by its native name", nexthop="[localhost]:26", peers={}),
+        Case("an own host by its native name, without brackets", nexthop="localhost:26", peers={}),
+        Case("a host that nobody knows", nexthop="[nobody.invalid]:26", peers={}),
+    ]),
+}

@@ -23,11 +23,13 @@ USUAL = {
 @dataclass(frozen=True)
 class Script:
     """SAYS maps a step to its reply, or to replies for the first, second ... time (the last one stays).  A reply's lines
-    are parted by newlines; "!close" at its end closes the connection, "!hang" says nothing more."""
+    are parted by newlines; "!close" at its end closes the connection, "!hang" says nothing more.  PER_SESSION: times are
+    counted from each connection's beginning."""
 
     says: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     listens: bool = True
     delays: Mapping[str, float] = field(default_factory=dict)
+    per_session: bool = False
 
 
 class Peer:
@@ -64,12 +66,12 @@ class Peer:
             self.sessions.append(said)
             threading.Thread(target=self._serve, args=(connection, said), daemon=True).start()
 
-    def _reply(self, connection: socket.socket, step: str) -> str:
-        """"": go on; else how it ended."""
+    def _reply(self, connection: socket.socket, step: str, times: dict[str, int]) -> tuple[str, str]:
+        """What was said, and how it ended; "": it goes on."""
         reply = self.script.says.get(step, USUAL.get(step, "502 5.5.2 what?"))
         if not isinstance(reply, str):
-            nth = self._times.get(step, 0)
-            self._times[step] = nth + 1
+            nth = times.get(step, 0)
+            times[step] = nth + 1
             reply = reply[min(nth, len(reply) - 1)]
         time.sleep(self.script.delays.get(step, 0))
         text, mark, how = reply.partition("!")
@@ -77,11 +79,12 @@ class Peer:
             connection.sendall(text.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n")
         if mark and how == "hang":
             time.sleep(30)
-        return mark + how
+        return text, mark + how
 
     def _serve(self, connection: socket.socket, said: list[str]) -> None:
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
-            if self._reply(connection, "GREETING"):
+            times = {} if self.script.per_session else self._times
+            if self._reply(connection, "GREETING", times)[1]:
                 return
             in_data = False
             for raw in lines:
@@ -93,7 +96,7 @@ class Peer:
                     in_data, step = False, "DOT"
                 else:
                     step = line.split(":")[0].split(" ")[0].upper()
-                if self._reply(connection, step):
+                text, end = self._reply(connection, step, times)
+                if end:
                     return
-                reply = self.script.says.get(step, USUAL.get(step, ""))
-                in_data = step == "DATA" and isinstance(reply, str) and reply.startswith("3")
+                in_data = step == "DATA" and text.startswith("3")

@@ -97,9 +97,13 @@ def common(text: str) -> str:
     return text[:1850] if len(text) > 1850 else text
 
 
-def run(system: System, cases: Sequence[Case]) -> list[Seen]:
+OTHER = ("127.9.9.9", 2500)
+
+
+def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> list[Seen]:
+    """MAIN changes the configuration; what it sends to OTHER gets there."""
     nexthops = " ".join(f"{{{domain(n)} = {case.agent}:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
-    system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}" if nexthops else "transport_maps ="])
+    system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}" if nexthops else "transport_maps =", *main])
     system.resolver("127.0.0.1")  # type: ignore[attr-defined]
     for number in range(1, len(cases) + 1):
         system.run(["ip", "-6", "addr", "add", f"fd00::{number}:1/128", "dev", "lo"])
@@ -107,6 +111,7 @@ def run(system: System, cases: Sequence[Case]) -> list[Seen]:
         system.start()
         peers = {(n, which): Peer(system, address(n, which) if case.port else str(system.spool / f"peer-{n}"), case.port, script)
                  for n, case in enumerate(cases, 1) for which, script in case.peers.items() if script.listens}
+        other = Peer(system, *OTHER, Script())
         try:
             for number, case in enumerate(cases, 1):
                 system.run(["sendmail", "-i", *case.options, "-f", case.sender, *(f"{who}@{domain(number)}" for who in case.recipients)],
@@ -116,7 +121,7 @@ def run(system: System, cases: Sequence[Case]) -> list[Seen]:
                 seen[number - 1].said[which] = [[common(line) for line in session] for session in peer.sessions]
             return seen
         finally:
-            for peer in peers.values():
+            for peer in (*peers.values(), other):
                 peer.close()
 
 

@@ -5,28 +5,33 @@ from __future__ import annotations
 import concurrent.futures
 import difflib
 import re
+from collections.abc import Sequence
 
 import pytest
 
 from harness import paths
 from harness.oracle import Postfix
 
-from .cases import ALL
+from .cases import ALL, SETTINGS
 from .run import Case, Seen, run
 
 pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp")]
 
 
-def seen_by(ours: bool) -> list[Seen]:
+def seen_by(ours: bool, cases: Sequence[Case] = ALL, main: Sequence[str] = ()) -> list[Seen]:
     with Postfix(swapped={name: paths.our_program(name) for name in ("smtp", "lmtp")} if ours else {}) as system:
-        return run(system, ALL)
+        return run(system, cases, main)
+
+
+def seen_by_both(cases: Sequence[Case], main: Sequence[str] = ()) -> tuple[list[Seen], list[Seen]]:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        theirs, ours = (pool.submit(seen_by, which, cases, main) for which in (False, True))
+        return theirs.result(), ours.result()
 
 
 @pytest.fixture(scope="module")
 def both() -> tuple[list[Seen], list[Seen]]:
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        theirs, ours = (pool.submit(seen_by, which) for which in (False, True))
-        return theirs.result(), ours.result()
+    return seen_by_both(ALL)
 
 
 def lines(case: Case, seen: Seen) -> list[str]:
@@ -37,7 +42,19 @@ def lines(case: Case, seen: Seen) -> list[str]:
     return [re.sub(case.free, "*", line) if case.free else line for line in found]
 
 
+def compare(case: Case, theirs: Seen, ours: Seen) -> None:
+    said = [lines(case, seen) for seen in (theirs, ours)]
+    assert said[0] == said[1], f"{case.name}\n" + "\n".join(difflib.unified_diff(*said, "Debian's", "ours", lineterm="", n=1))
+
+
 @pytest.mark.parametrize("number", range(len(ALL)), ids=[case.name.replace(" ", "-") for case in ALL])
 def test_same(both: tuple[list[Seen], list[Seen]], number: int) -> None:
-    theirs, ours = (lines(ALL[number], seen[number]) for seen in both)
-    assert theirs == ours, "\n" + "\n".join(difflib.unified_diff(theirs, ours, "Debian's", "ours", lineterm="", n=1))
+    compare(ALL[number], both[0][number], both[1][number])
+
+
+@pytest.mark.parametrize("name", SETTINGS, ids=[name.replace(" ", "-") for name in SETTINGS])
+def test_settings(name: str) -> None:
+    main, cases = SETTINGS[name]
+    theirs, ours = seen_by_both(cases, main)
+    for case, *seen in zip(cases, theirs, ours):
+        compare(case, *seen)

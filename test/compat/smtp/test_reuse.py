@@ -1,0 +1,111 @@
+"""Connections used for several messages, and servers that end them at awkward moments: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from harness import paths
+from harness.installed import Installed
+from harness.oracle import Postfix
+from harness.waybill import Waybill
+
+from .peer import CLOSE, Peer, Script
+
+pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp")]
+
+MESSAGES = 6
+ENDS = {
+    "stays open": {},
+    "closes after each message": {"DOT": "250 2.0.0 kept!close"},
+    "closes at the next rset": {"RSET": CLOSE},
+    "closes at the next mail": {"MAIL": ["250 ok", CLOSE]},
+    "says 421 at the next mail": {"MAIL": ["250 ok", "421 4.4.2 too long idle!close"]},
+    "says 421 after each message": {"DOT": "250 2.0.0 kept\n421 4.4.2 bye!close"},
+    "closes at the next rcpt": {"RCPT": ["250 ok", CLOSE]},
+    "closes at the next data": {"DATA": ["354 go on", CLOSE]},
+    "closes in the next end": {"DOT": ["250 2.0.0 kept", "451 4.3.0 later!close"]},
+}
+SYSTEMS = {
+    "postfix": lambda: Postfix(),
+    "postfix with our smtp": lambda: Postfix(swapped={"smtp": paths.our_program("smtp")}),
+    "waybill": lambda: Waybill(),
+}
+
+
+def kept(peer: Peer) -> Counter[str]:
+    """What the peer has said 250 to, by subject."""
+    found: Counter[str] = Counter()
+    for session in peer.sessions:
+        subject, taken = "", 0
+        dots = peer.script.says.get("DOT", "250")
+        for line in session:
+            if line.startswith("Subject: "):
+                subject = line
+            elif line == "." and subject:
+                reply = dots if isinstance(dots, str) else dots[min(taken, len(dots) - 1)]
+                taken += 1
+                found[subject] += reply.startswith("2")
+                subject = ""
+    return found
+
+
+def empty_queue(system: Installed) -> None:
+    until = time.monotonic() + 60
+    while any(system.queue().values()):
+        if time.monotonic() > until:
+            raise AssertionError(f"left in the queue\n{system.log.text()}")
+        if system.queue()["deferred"]:
+            system.run(["postqueue", "-f"])
+        time.sleep(0.2)
+
+
+def deliver(system: Installed, peers: list[Peer], domains: list[str]) -> None:
+    """MESSAGES to each domain, so that they wait for each other."""
+    nexthops = " ".join(f"{{{domain} = smtp:[127.0.0.1]:{2600 + n}}}" for n, domain in enumerate(domains))
+    system.configure([f"transport_maps = inline:{{ {nexthops} }}", "smtp_destination_concurrency_limit = 1", "minimal_backoff_time = 1s",
+                      "maximal_backoff_time = 1s", "queue_run_delay = 1s", "smtp_destination_concurrency_failed_cohort_limit = 100"])
+    try:
+        system.start()
+        for n in range(MESSAGES):
+            for domain in domains:
+                system.run(["sendmail", "-i", "-f", "alice@test.invalid", f"bob@{domain}"], input=f"Subject: n{n}\n\nbody\n")
+        empty_queue(system)
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+@pytest.fixture(scope="module", params=SYSTEMS, ids=[which.replace(" ", "-") for which in SYSTEMS])
+def peers(request: pytest.FixtureRequest) -> dict[str, Peer]:
+    with SYSTEMS[request.param]() as system:
+        found = {how: Peer(system, "127.0.0.1", 2600 + n, Script(ends, per_session=True, delays={"GREETING": 0.3}))
+                 for n, (how, ends) in enumerate(ENDS.items())}
+        deliver(system, list(found.values()), [f"d{n}.test" for n in range(len(found))])
+        return found
+
+
+def most_messages(peer: Peer) -> int:
+    return max(sum(line == "DATA" for line in session) for session in peer.sessions)
+
+
+@pytest.mark.parametrize("how", ENDS, ids=[how.replace(" ", "-") for how in ENDS])
+def test_each_once(peers: dict[str, Peer], how: str) -> None:
+    assert kept(peers[how]) == Counter({f"Subject: n{n}": 1 for n in range(MESSAGES)})
+
+
+def test_they_are_reused(peers: dict[str, Peer]) -> None:
+    assert most_messages(peers["stays open"]) > 1
+
+
+@pytest.mark.parametrize("which", SYSTEMS, ids=[which.replace(" ", "-") for which in SYSTEMS])
+def test_not_too_often(which: str) -> None:
+    """N reuses are N + 1 messages."""
+    with SYSTEMS[which]() as system:
+        system.configure(["smtp_connection_reuse_count_limit = 2"])
+        peer = Peer(system, "127.0.0.1", 2600, Script(per_session=True, delays={"GREETING": 0.3}))
+        deliver(system, [peer], ["d0.test"])
+        assert sum(kept(peer).values()) == MESSAGES
+        assert 1 < most_messages(peer) <= 3
