@@ -28,11 +28,11 @@ static void add_return(const struct delivery_request *w, struct buf *out)
         (void)buf_add(out, w->ret_flags == RET_FULL ? S(" RET=FULL") : S(" RET=HDRS"));
 }
 
-void command_mail(const struct delivery_request *w, unsigned features, int64_t size_limit, struct buf *out)
+void command_mail(const struct delivery_request *w, unsigned features, bool size_known, struct buf *out)
 {
     (void)buf_add(out, S("MAIL FROM:"));
     add_path(w->sender, out);
-    if ((features & HAS_SIZE) && size_limit > 0)
+    if ((features & HAS_SIZE) && size_known)
         (void)buf_addf(out, " SIZE=%lld", (long long)w->size);
     if (features & HAS_8BITMIME)
         add_body(w, out);

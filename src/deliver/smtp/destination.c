@@ -240,7 +240,10 @@ static void look_up_natively(struct search *s, slice host, unsigned preference, 
         add_records(s, host, &a, preference);
         n->found = true;
     } else {
+        n->soft = false; /* this is the last word */
         note_failure(n, got, &a, s->arena, &err);
+        if (got == DNS_NO_DATA)
+            n->why.dsn = (struct dsn_code){5, 3, 0};
     }
 }
 
@@ -347,8 +350,8 @@ static void add_mx_hosts(struct search *s, slice domain, const struct dns_answer
     }
 }
 
-/* The servers of DOMAIN; its own address when it has no MX.  False: it wants no mail. */
-static bool add_domain(struct search *s, slice domain)
+/* The servers of DOMAIN; its own address when it has no MX. */
+static void add_domain(struct search *s, slice domain)
 {
     struct dns_answer a;
     struct err err;
@@ -363,11 +366,9 @@ static bool add_domain(struct search *s, slice domain)
                                     "Domain %.*s does not accept mail (nullMX)", S_ARG(domain));
 
         s->why = outcome_of(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 0}, reason);
-        return false;
     } else {
         add_mx_hosts(s, domain, &a);
     }
-    return true;
 }
 
 static int by_preference(const void *a, const void *b)
@@ -480,7 +481,7 @@ bool destination_targets(const struct destination *d, const struct settings *set
     if (!by_mx)
         add_host(&s, d->host, 0);
     else
-        *is_mine = !add_domain(&s, d->host);
+        add_domain(&s, d->host);
     if (s.count == 0 || !sort_targets(&s) || (!d->no_mx && !drop_own(&s, d->host, is_mine))) {
         *why = s.why;
         return false;

@@ -31,8 +31,7 @@ struct target {
 };
 
 /* True: *OUT has at least one target.  False: *WHY tells what becomes of the recipients (host not found, null MX, loops
- * to myself, ...).  *IS_MINE: this machine is one of the domain's servers, or the domain takes no mail: no other relay
- * may be asked instead. */
+ * to myself, ...).  *IS_MINE: this machine is one of the domain's servers: no fallback relay may be asked instead. */
 MUST_CHECK bool destination_targets(const struct destination *d, const struct settings *settings, struct dns *dns,
                                     struct arena *arena, deadline by, struct target **out, struct outcome *why,
                                     bool *is_mine);

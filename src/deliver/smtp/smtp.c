@@ -80,8 +80,8 @@ static void note_trouble(struct delivery *d, const struct outcome *why)
         agent_destination_failed(d->request, why);
 }
 
-/* One server, freshly connected.  True: it talked to us. */
-static bool over_new(struct delivery *d, const struct destination *dest, const struct target *target)
+/* One server, freshly connected.  True: it talked to us.  LAST_SESSION: then no other one is asked. */
+static bool over_new(struct delivery *d, const struct destination *dest, const struct target *target, bool last_session)
 {
     struct outcome why = {0};
     struct connection *c = connection_open(dest, target, &settings, d->request->wire.queue_id, d->request->arena, &why);
@@ -91,6 +91,7 @@ static bool over_new(struct delivery *d, const struct destination *dest, const s
         return false;
     }
     connected_now(d, c);
+    d->last_server = d->last_server || last_session;
     if (transaction_run(d, c, &why) != TRANSACTION_DONE)
         note_trouble(d, &why);
     leave(d, c);
@@ -118,8 +119,8 @@ static void to_destination(struct delivery *d, const struct destination *dest, b
     for (; target != NULL && d->todo > 0; target = target->next) {
         bool last_session = most > 0 && sessions + 1 >= most;
 
-        d->last_server = last_destination && (target->next == NULL || last_session);
-        if (over_new(d, dest, target) && most > 0 && ++sessions >= most)
+        d->last_server = last_destination && target->next == NULL;
+        if (over_new(d, dest, target, last_destination && last_session) && most > 0 && ++sessions >= most)
             return;
     }
 }

@@ -16,7 +16,6 @@ void delivery_settle(struct delivery *d, size_t i, const struct outcome *o)
 static void answer_recipient(struct delivery *d, size_t i, const struct outcome *o)
 {
     if (o->kind == OUTCOME_DEFERRED && !d->last_server) {
-        event_info("%.*s: %.*s", S_ARG(d->request->wire.queue_id), S_ARG(o->reason));
         if (d->progress[i] == RCPT_ACCEPTED)
             d->todo++;
         d->progress[i] = RCPT_TODO;
@@ -31,8 +30,16 @@ static void answer_recipient(struct delivery *d, size_t i, const struct outcome 
     delivery_settle(d, i, o);
 }
 
+/* It will not be the last word on a recipient, but the log has it. */
+static void tell_if_passing(const struct delivery *d, const struct outcome *o)
+{
+    if (o->kind == OUTCOME_DEFERRED && !d->last_server)
+        event_info("%.*s: %.*s", S_ARG(d->request->wire.queue_id), S_ARG(o->reason));
+}
+
 static void answer_all(struct delivery *d, enum progress which, const struct outcome *o)
 {
+    tell_if_passing(d, o);
     for (size_t i = 0; i < d->request->recipient_count; i++)
         if (d->progress[i] == which)
             answer_recipient(d, i, o);
@@ -66,7 +73,8 @@ static bool say_mail(struct talk *t)
 {
     AUTO_BUF struct buf line = BUF_INIT(8192);
 
-    command_mail(&t->d->request->wire, t->c->features, t->c->size_limit, &line);
+    command_mail(&t->d->request->wire, t->c->features,
+                 (t->c->features & HAS_8BITMIME) != 0 || t->settings->keeps_eight_bits, &line);
     return write_line(t, buf_slice(&line), t->settings->mail_timeout_us);
 }
 
@@ -117,6 +125,7 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         return true;
     }
     o = verdict_said(t->c, &reply, "RCPT TO", t->arena);
+    tell_if_passing(t->d, &o);
     answer_recipient(t->d, i, &o);
     return true;
 }
@@ -237,6 +246,7 @@ static bool hear_verdict(struct talk *t)
             if (!hear(t, t->settings->data_done_timeout_us, &reply))
                 return false;
             o = delivered(t, &reply);
+            tell_if_passing(t->d, &o);
             heard = true;
         }
         answer_taken(t, i, &o);

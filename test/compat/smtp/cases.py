@@ -248,6 +248,7 @@ ODD_REPLIES = [
     Case("ehlo with my name, from a host", nexthop="[a.@]", peers={1: says(EHLO="250-MX.test.invalid hello\n250 SIZE")}),
     Case("helo with my name", peers={1: says(EHLO="500 no", HELO="250 mx.test.invalid")}),
     *(Case(f"size {size}", peers={1: says(EHLO=f"250-p\n250 SIZE {size}")}) for size in ("99999999999999999999", "-1", "abc")),
+    *(Case(f"size {size} and 8bitmime", peers={1: says(EHLO=f"250-p\n250-8BITMIME\n250 SIZE {size}")}) for size in ("", "0", "9999", "-1")),
     Case("two lines of garbage", peers={1: says(RCPT=f"garbage\nmore garbage\n{N5}")}),
     Case("two lines of garbage, step by step", peers={1: says(EHLO=PLAIN, RCPT=f"garbage\nmore garbage\n{N5}")}),
     Case("garbage twice", peers={1: says(MAIL="garbage\n250 ok", RCPT=f"garbage\n{N5}")}),
