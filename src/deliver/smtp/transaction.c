@@ -53,6 +53,7 @@ struct talk {
     const struct settings *settings;
     enum phase phase;
     bool answered; /* any reply at all */
+    bool probe;    /* only asks whether recipients would be taken: nothing is sent (sendmail -bv, verify(8)) */
     struct err err;
 };
 
@@ -108,6 +109,22 @@ static bool hear_mail(struct talk *t, bool *refused)
     return true;
 }
 
+/* The end of a recipient by the answer to COMMAND: taken, or not. */
+static struct outcome delivered(const struct talk *t, const struct reply *reply, const char *command)
+{
+    struct outcome o = verdict_said(t->c, reply, command, t->arena);
+    bool is_final = (t->c->features & HAS_DSN) != 0 || (t->settings->lmtp && t->settings->assume_final);
+
+    if (reply->code / 100 != 2)
+        return o;
+    o.kind = OUTCOME_DELIVERED;
+    o.dsn = reply->dsn;
+    o.reason = o.diag_text;
+    o.action = is_final && t->settings->lmtp ? S("delivered") : S("relayed");
+    o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");
+    return o;
+}
+
 static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accepted)
 {
     struct reply reply;
@@ -118,6 +135,11 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         return false;
     if (mail_refused)
         return true; /* settled with MAIL's answer */
+    if (t->probe && reply.code / 100 == 2) {
+        o = delivered(t, &reply, "RCPT TO");
+        delivery_settle(t->d, i, &o);
+        return true;
+    }
     if (reply.code / 100 == 2) {
         t->d->progress[i] = RCPT_ACCEPTED;
         t->d->todo--;
@@ -160,12 +182,12 @@ static bool envelope_at_once(struct talk *t, const bool *offered, bool *go, size
     for (size_t i = 0; i < r->recipient_count; i++)
         if (offered[i] && !say_rcpt(t, i))
             return false;
-    if (!say_data(t) || !hear_mail(t, &refused))
+    if ((!t->probe && !say_data(t)) || !hear_mail(t, &refused))
         return false;
     for (size_t i = 0; i < r->recipient_count; i++)
         if (offered[i] && !hear_rcpt(t, i, refused, accepted))
             return false;
-    return hear_data(t, *accepted, go);
+    return t->probe || hear_data(t, *accepted, go);
 }
 
 static bool envelope_step_by_step(struct talk *t, const bool *offered, bool *go, size_t *accepted)
@@ -200,21 +222,6 @@ static bool envelope(struct talk *t, bool *go, size_t *accepted)
 
 /* ---- the end of the content ---- */
 
-static struct outcome delivered(const struct talk *t, const struct reply *reply)
-{
-    struct outcome o = verdict_said(t->c, reply, "end of DATA", t->arena);
-    bool is_final = (t->c->features & HAS_DSN) != 0 || (t->settings->lmtp && t->settings->assume_final);
-
-    if (reply->code / 100 != 2)
-        return o;
-    o.kind = OUTCOME_DELIVERED;
-    o.dsn = reply->dsn;
-    o.reason = o.diag_text;
-    o.action = is_final && t->settings->lmtp ? S("delivered") : S("relayed");
-    o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");
-    return o;
-}
-
 /* A server with DSN has been told who wants to hear of success, and will do so itself: RFC 3461 5.2.2. */
 static void leave_success_to_server(const struct talk *t, size_t i)
 {
@@ -245,7 +252,7 @@ static bool hear_verdict(struct talk *t)
         if (!heard || t->settings->lmtp) {
             if (!hear(t, t->settings->data_done_timeout_us, &reply))
                 return false;
-            o = delivered(t, &reply);
+            o = delivered(t, &reply, "end of DATA");
             tell_if_passing(t->d, &o);
             heard = true;
         }
@@ -345,6 +352,7 @@ enum transaction_end transaction_run(struct delivery *d, struct connection *c, s
     size_t accepted = 0;
     bool go = false;
 
+    t.probe = (d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0;
     if (is_unfit(&t))
         return TRANSACTION_DONE;
     if (!envelope(&t, &go, &accepted))

@@ -438,7 +438,22 @@ LMTP = [
     Case("lmtp: no such socket", agent="lmtp", nexthop="unix:/nowhere/@", peers={}),
 ]
 
-ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS, *LMTP]
+BV = ("-bv",)
+
+PROBES = [
+    Case("probe", options=BV),
+    Case("probe of three", options=BV, recipients=THREE, peers={1: says(RCPT=["250 2.1.5 ok", N5, N4])}),
+    Case("probe of three, step by step", options=BV, recipients=THREE, peers={1: says(EHLO=PLAIN, RCPT=["250 2.1.5 ok", N5, N4])}),
+    Case("probe, mail refused", options=BV, peers={1: says(MAIL=N5)}),
+    Case("probe, the second one takes it", TWO, pair(RCPT=N4), options=BV),
+    Case("probe, rset closed", options=BV, peers={1: says(RSET=CLOSE)}),
+    Case("probe, rset refused", options=BV, peers={1: says(RSET="500 no")}),
+    Case("probe, closed at rcpt", options=BV, peers={1: says(RCPT=CLOSE)}),
+    Case("probe by lmtp", options=BV, agent="lmtp", nexthop="inet:[$1]:24", port=24),
+    Case("verbose", options=("-v",)),
+]
+
+ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS, *LMTP, *PROBES]
 
 
 def named(*names: str) -> list[Case]:
