@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import paths, waybill
+from harness import findings, paths, waybill
 from harness.oracle import Postfix
 from harness.system import System
 
@@ -18,6 +18,7 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
+    findings.begin()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -46,7 +47,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 terminalreporter.write_line(f"    {test}" + (f" ({count})" if count > 1 else ""))
 
 
+@pytest.hookimpl(trylast=True)  # after all that the test used has ended
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    if found := findings.take():
+        pytest.fail(f"a sanitizer found\n{found}", pytrace=False)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if found := findings.take():
+        print(f"\na sanitizer found\n{found}")
+        session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
+    findings.end()
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:
         session.exitstatus = 77

@@ -82,10 +82,6 @@ class Installed(System):
         rows = self.room.run(["ps", "-eww", "-o", "pid=,ppid=,user=,args="]).stdout.splitlines()
         return [Process(int(row[0]), int(row[1]), row[2], row[3]) for line in rows if len(row := line.split(None, 3)) == 4]
 
-    def master_pid(self) -> int:
-        """As the room numbers processes."""
-        return int((self.spool / "pid" / "master.pid").read_text())
-
     def children(self, program: str) -> list[int]:
         """Pids, as the room numbers them, of master's children that run PROGRAM."""
         master = self.master_pid()
@@ -96,6 +92,8 @@ class Installed(System):
 
     def close(self) -> None:
         if self.running:
+            with contextlib.suppress(Exception):
+                self.end_daemons()
             with contextlib.suppress(Exception):
                 self.run(["postfix", "abort"], check=False, timeout=10)
         self.room.close()

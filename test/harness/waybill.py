@@ -163,6 +163,8 @@ class Instance(System):
     def close(self) -> None:
         if self.running:
             with contextlib.suppress(Exception):
+                self.end_daemons()
+            with contextlib.suppress(Exception):
                 self.stop()
         for job in self._jobs:
             job.kill()

@@ -236,6 +236,7 @@ static void drop(struct params *p)
         give_up();
     }
     finish(&d);
+    buf_done(&d.out);
 }
 
 int main(int argc, char **argv)

@@ -220,19 +220,19 @@ static bool one_line(const char *text)
     return strpbrk(text, "\r\n") == NULL;
 }
 
-/* The absolute path of a folder that may not exist yet. */
-static char *absolute(const char *path)
+/* The absolute path of a folder that may not exist yet; false when it is too long. */
+static bool absolute(const char *path, char out[static INIT_DIRECTORY_MOST + 1])
 {
-    char *out, here[1024];
+    char here[1024] = "";
     size_t n = strlen(path);
+    int printed;
 
     while (n > 1 && path[n - 1] == '/')
         n--;
-    if (path[0] == '/')
-        return strndup(path, n);
-    if (getcwd(here, sizeof here) == NULL || asprintf(&out, "%s/%.*s", here, (int)n, path) < 0)
-        return NULL;
-    return out;
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL)
+        return false;
+    printed = snprintf(out, INIT_DIRECTORY_MOST + 1, "%s%s%.*s", here, path[0] == '/' ? "" : "/", (int)n, path);
+    return printed >= 0 && printed <= INIT_DIRECTORY_MOST;
 }
 
 static int parse(int argc, char **argv, struct instance *in)
@@ -268,10 +268,9 @@ static int parse(int argc, char **argv, struct instance *in)
         (void)fputs(usage, stderr);
         return EX_USAGE;
     }
-    in->directory = absolute(argv[optind]);
-    if (in->directory == NULL || strlen(in->directory) > 60 || strpbrk(in->directory, " \t\r\n$,{}") != NULL) {
-        (void)fprintf(stderr, "waybill init: %s: the path must be at most 60 characters, without blanks, commas, $ or braces\n",
-                      argv[optind]);
+    if (!absolute(argv[optind], in->directory) || strpbrk(in->directory, " \t\r\n$,{}") != NULL) {
+        (void)fprintf(stderr, "waybill init: %s: the path must be at most %d characters, without blanks, commas, $ or braces\n",
+                      argv[optind], INIT_DIRECTORY_MOST);
         return EX_USAGE;
     }
     if (!domain_is_good(slice_text(in->domain)) || !one_line(in->relayhost)) {

@@ -8,11 +8,13 @@
 
 #include "core/base/err.h"
 
+enum { INIT_DIRECTORY_MOST = 60 }; /* socket paths below it must fit into their addresses */
+
 struct instance {
-    const char *directory;   /* absolute */
+    char directory[INIT_DIRECTORY_MOST + 1]; /* absolute */
     int smtp_port;
-    const char *domain;      /* hosted here as a virtual mailbox domain */
-    const char *relayhost;   /* "" : none */
+    const char *domain;    /* hosted here as a virtual mailbox domain */
+    const char *relayhost; /* "" : none */
     char hostname[300];
     char sbin[512], libexec[512]; /* where our programs are */
     bool rootless;

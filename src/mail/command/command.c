@@ -15,6 +15,7 @@
 static struct {
     const char *name;
     struct log *log;
+    struct params *params; /* for as long as the process lives */
     bool quiet;
 } process;
 
@@ -97,6 +98,7 @@ struct params *command_configure(const char *directory)
     p = params_load(buf_text(&chosen), NULL, 0, &err);
     if (p == NULL)
         event_fatal("%s", err.text);
+    process.params = p;
     move_log(p);
     return p;
 }

@@ -121,3 +121,10 @@ char **environment_make(const struct params *p, const char *config_directory)
     }
     return e.list;
 }
+
+void environment_free(char **environment)
+{
+    for (size_t i = 0; environment[i] != NULL; i++)
+        free(environment[i]);
+    free(environment);
+}

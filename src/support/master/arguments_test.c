@@ -76,9 +76,7 @@ static void test_environment(void **state)
     assert_string_equal(list[1], "MAIL_LOGTAG=postfix");
     assert_string_equal(list[2], "LANG=C");
     assert_null(list[3]);
-    for (size_t i = 0; list[i] != NULL; i++)
-        free(list[i]);
-    free(list);
+    environment_free(list);
 }
 
 int main(void)

@@ -185,7 +185,9 @@ static void on_reload(int signo, void *arg)
     warn_unchanged("inet_interfaces", master.params->inet_interfaces, fresh->inet_interfaces);
     warn_unchanged("inet_protocols", master.params->inet_protocols, fresh->inet_protocols);
     warn_unchanged("queue_directory", master.params->queue_directory, fresh->queue_directory);
-    master.params = fresh; /* the old one is still pointed to by the log and the environment: it stays */
+    params_free(master.params);
+    master.params = fresh;
+    environment_free(master.environment);
     master.environment = environment_make(fresh, master.config_directory);
     if (!services_load(&err)) {
         event_warning("reload: %s", err.text);

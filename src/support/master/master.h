@@ -94,5 +94,6 @@ void child_arguments_make(const struct service_state *s, struct child_arguments 
 void child_arguments_done(struct child_arguments *a);
 /* The environment of a child: the four variables, what import_environment names, GENERATION. */
 char **environment_make(const struct params *p, const char *config_directory);
+void environment_free(char **environment);
 
 #endif

@@ -1,0 +1,46 @@
+"""What sanitizers found in programs of an ASan build, wherever and as whoever they ran (tools/sanitizer/reports.c).
+
+One run of the tests at a time on one ASan build: they share the folder of findings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from . import paths
+
+_LONGEST = 6000
+
+
+def folder() -> Path | None:
+    """Where the programs of this build report; None when it is an ordinary build."""
+    name = paths.build_root().parent / "findings-folder"
+    return Path(name.read_text().strip()) if name.exists() else None
+
+
+def begin() -> None:
+    """From here on reports are kept.  Those of an earlier run that was killed are thrown away."""
+    if (kept := folder()) is None:
+        return
+    end()
+    kept.mkdir()
+    kept.chmod(0o1777)
+
+
+def take() -> str:
+    """The reports that have come in since the last call, with the names of their programs; empty when there are none."""
+    kept = folder()
+    texts = []
+    for file in sorted(kept.iterdir()) if kept and kept.is_dir() else []:
+        program, pid = file.name.removeprefix("finding.").rsplit(".", 1)
+        texts.append(f"== {program} (process {pid})\n{file.read_text(errors='replace').strip()[:_LONGEST]}\n")
+        file.unlink()
+    return "\n".join(texts)
+
+
+def end() -> None:
+    if kept := folder():
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(kept)
