@@ -269,7 +269,8 @@ static int parse(int argc, char **argv, struct instance *in)
         return EX_USAGE;
     }
     if (!absolute(argv[optind], in->directory) || strpbrk(in->directory, " \t\r\n$,{}") != NULL) {
-        (void)fprintf(stderr, "waybill init: %s: the path must be at most %d characters, without blanks, commas, $ or braces\n",
+        (void)fprintf(stderr,
+                      "waybill init: %s: the path must be at most %d characters, without blanks, commas, $ or braces\n",
                       argv[optind], INIT_DIRECTORY_MOST);
         return EX_USAGE;
     }
