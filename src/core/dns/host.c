@@ -41,25 +41,40 @@ static void run_name_job(void *arg)
     job->code = getaddrinfo(job->name, NULL, &hints, &job->found);
 }
 
-static bool add_address(const struct addrinfo *a, slice name, struct arena *arena, struct dns_record ***end, struct err *err)
+static bool has_address(const struct dns_record *records, const struct endpoint *address)
 {
+    for (; records != NULL; records = records->next)
+        if (endpoint_same_host(&records->address, address))
+            return true;
+    return false;
+}
+
+/* Appends to ANSWER, whose last pointer is *END, an address that is not there yet: with "127.0.0.1 localhost" and
+ * "::1 localhost" in /etc/hosts, glibc names 127.0.0.1 twice. */
+static bool add_address(const struct addrinfo *a, struct dns_answer *answer, struct arena *arena,
+                        struct dns_record ***end, struct err *err)
+{
+    struct endpoint address = {.bytes = a->ai_addrlen};
     struct dns_record *r;
 
-    if (a->ai_addrlen > sizeof r->address.u || (a->ai_family != AF_INET && a->ai_family != AF_INET6))
+    if (a->ai_addrlen > sizeof address.u || (a->ai_family != AF_INET && a->ai_family != AF_INET6))
+        return true;
+    memcpy(&address.u, a->ai_addr, a->ai_addrlen);
+    if (has_address(answer->records, &address))
         return true;
     r = ARENA_NEW(arena, struct dns_record);
     if (r == NULL)
-        return err_set(err, ERR_LIMIT, "no memory for the addresses of %.*s", S_ARG(name));
+        return err_set(err, ERR_LIMIT, "no memory for the addresses of %.*s", S_ARG(answer->canonical));
     r->type = a->ai_family == AF_INET ? DNS_A : DNS_AAAA;
-    r->name = name;
-    memcpy(&r->address.u, a->ai_addr, a->ai_addrlen);
-    r->address.bytes = a->ai_addrlen;
+    r->name = answer->canonical;
+    r->address = address;
     **end = r;
     *end = &r->next;
     return true;
 }
 
-enum dns_got host_lookup(slice name, int family, struct arena *arena, deadline by, struct dns_answer *out, struct err *err)
+enum dns_got host_lookup(slice name, int family, struct arena *arena, deadline by, struct dns_answer *out,
+                         struct err *err)
 {
     struct dns_answer answer = {0};
     struct dns_record **end = &answer.records;
@@ -72,8 +87,8 @@ enum dns_got host_lookup(slice name, int family, struct arena *arena, deadline b
         pool_run(run_name_job, &job);
     got = got_of(job.code);
     if (got != DNS_FOUND) {
-        (void)snprintf(answer.reason, sizeof answer.reason, "unable to look up host %.*s: %s", S_ARG(slice_head(name, 100)),
-                       gai_strerror(job.code));
+        (void)snprintf(answer.reason, sizeof answer.reason, "unable to look up host %.*s: %s",
+                       S_ARG(slice_head(name, 100)), gai_strerror(job.code));
         *out = answer;
         return got;
     }
@@ -82,7 +97,7 @@ enum dns_got host_lookup(slice name, int family, struct arena *arena, deadline b
         got = DNS_FAILED;
     }
     for (const struct addrinfo *a = job.found; a != NULL && got == DNS_FOUND; a = a->ai_next)
-        if (!add_address(a, answer.canonical, arena, &end, err))
+        if (!add_address(a, &answer, arena, &end, err))
             got = DNS_FAILED;
     freeaddrinfo(job.found);
     if (got == DNS_FOUND)
@@ -102,7 +117,8 @@ static void run_address_job(void *arg)
 {
     struct address_job *job = arg;
 
-    job->code = getnameinfo(&job->address->u.any, job->address->bytes, job->name, sizeof job->name, NULL, 0, NI_NAMEREQD);
+    job->code =
+        getnameinfo(&job->address->u.any, job->address->bytes, job->name, sizeof job->name, NULL, 0, NI_NAMEREQD);
 }
 
 static bool is_plain(slice name)
