@@ -37,7 +37,8 @@ static bool sets(slice line, slice name)
 {
     slice key;
 
-    return !is_comment_or_empty(line) && !continues(line) && cut_until(&line, '=', &key) && slice_eq(slice_trim(key), name);
+    return !is_comment_or_empty(line) && !continues(line) && cut_until(&line, '=', &key) &&
+           slice_eq(slice_trim(key), name);
 }
 
 static size_t count_settings(slice text, slice name)
@@ -50,26 +51,33 @@ static size_t count_settings(slice text, slice name)
     return n;
 }
 
-bool main_cf_edit(slice text, slice name, slice value, bool remove, struct buf *out)
+static void copy_line(slice line, struct buf *out)
+{
+    (void)buf_add(out, line);
+    if (line.p[line.n - 1] != '\n')
+        (void)buf_add_char(out, '\n');
+}
+
+bool main_cf_edit(slice text, slice name, slice value, enum main_cf_change change, struct buf *out)
 {
     size_t left = count_settings(text, name);
-    bool found = left > 0, dropping = false;
+    bool found = left > 0, inside = false;
     slice line;
 
     while (cut_raw_line(&text, &line)) {
-        if (dropping && continues(line))
-            continue;
-        dropping = sets(line, name);
-        if (!dropping) {
-            (void)buf_add(out, line);
-            if (line.p[line.n - 1] != '\n')
-                (void)buf_add_char(out, '\n');
-            continue;
-        }
-        if (--left == 0 && !remove)
+        bool begins = sets(line, name);
+
+        inside = begins || (inside && (continues(line) || is_comment_or_empty(line)));
+        if (!inside || is_comment_or_empty(line)) {
+            copy_line(line, out);
+        } else if (change == MAIN_CF_COMMENT_OUT) {
+            (void)buf_add_char(out, '#');
+            copy_line(line, out);
+        } else if (begins && --left == 0 && change == MAIN_CF_SET) {
             (void)buf_addf(out, "%.*s = %.*s\n", S_ARG(name), S_ARG(value));
+        }
     }
-    if (!found && !remove)
+    if (!found && change == MAIN_CF_SET)
         (void)buf_addf(out, "%.*s = %.*s\n", S_ARG(name), S_ARG(value));
     return !out->overflow;
 }
@@ -90,7 +98,8 @@ bool file_replace(const char *path, slice content, struct err *err)
     doomed.name = buf_text(&temporary);
     if (!file_write_all(fd, content, err))
         return err_note(err, "%s", buf_text(&temporary));
-    if ((geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) || fchmod(fd, st.st_mode & 07777) != 0 || fsync(fd) != 0)
+    if ((geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) || fchmod(fd, st.st_mode & 07777) != 0 ||
+        fsync(fd) != 0)
         return err_sys(err, "complete %s", buf_text(&temporary));
     if (rename(buf_text(&temporary), path) != 0)
         return err_sys(err, "rename %s to %s", buf_text(&temporary), path);

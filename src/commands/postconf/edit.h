@@ -5,9 +5,11 @@
 #include "core/base/buf.h"
 #include "core/base/err.h"
 
-/* Copies TEXT (a main.cf) to OUT.  The last setting of NAME becomes "NAME = VALUE", earlier ones go; without any it is appended.
- * With REMOVE all settings of NAME go.  Pure.  False: OUT's maximum. */
-bool main_cf_edit(slice text, slice name, slice value, bool remove, struct buf *out);
+enum main_cf_change { MAIN_CF_SET, MAIN_CF_REMOVE, MAIN_CF_COMMENT_OUT };
+
+/* Copies TEXT (a main.cf) to OUT.  SET: the last setting of NAME becomes "NAME = VALUE", earlier ones go; without any it is
+ * appended.  REMOVE: all settings of NAME go.  COMMENT_OUT: their lines get a '#'.  Pure.  False: OUT's maximum. */
+bool main_cf_edit(slice text, slice name, slice value, enum main_cf_change change, struct buf *out);
 
 /* PATH is replaced by CONTENT: written beside it, synced, renamed; mode and owner stay. */
 MUST_CHECK bool file_replace(const char *path, slice content, struct err *err);

@@ -8,18 +8,21 @@
 
 static const struct row {
     const char *text, *name, *value;
-    bool remove;
+    enum main_cf_change change;
     const char *expect;
 } rows[] = {
-    {"a = 1\nb = 2\n", "a", "3", false, "a = 3\nb = 2\n"},
-    {"# a = 1\nb=2\n", "a", "3", false, "# a = 1\nb=2\na = 3\n"},
-    {"a = 1\n  more\n\tyet\nb = 2\n", "a", "3", false, "a = 3\nb = 2\n"},
-    {"a = 1\nb = 2\na = 4\n", "a", "3", false, "b = 2\na = 3\n"},
-    {"a = 1\nb = 2", "b", "3", false, "a = 1\nb = 3\n"},
-    {"a = 1", "b", "3", false, "a = 1\nb = 3\n"},
-    {"", "a", "", false, "a = \n"},
-    {"a = 1\n# note\nb = 2\n", "a", "", true, "# note\nb = 2\n"},
-    {"ab = 1\n", "a", "", true, "ab = 1\n"},
+    {"a = 1\nb = 2\n", "a", "3", MAIN_CF_SET, "a = 3\nb = 2\n"},
+    {"# a = 1\nb=2\n", "a", "3", MAIN_CF_SET, "# a = 1\nb=2\na = 3\n"},
+    {"a = 1\n  more\n\tyet\nb = 2\n", "a", "3", MAIN_CF_SET, "a = 3\nb = 2\n"},
+    {"a = 1\nb = 2\na = 4\n", "a", "3", MAIN_CF_SET, "b = 2\na = 3\n"},
+    {"a = 1\nb = 2", "b", "3", MAIN_CF_SET, "a = 1\nb = 3\n"},
+    {"a = 1", "b", "3", MAIN_CF_SET, "a = 1\nb = 3\n"},
+    {"", "a", "", MAIN_CF_SET, "a = \n"},
+    {"a = 1\n# note\nb = 2\n", "a", "", MAIN_CF_REMOVE, "# note\nb = 2\n"},
+    {"ab = 1\n", "a", "", MAIN_CF_REMOVE, "ab = 1\n"},
+    {"a = 1\n# note\n  more\nb = 2\n", "a", "3", MAIN_CF_SET, "a = 3\n# note\nb = 2\n"},
+    {"a = 1\n# note\n  more\nb = 2\na = 3\n", "a", "", MAIN_CF_COMMENT_OUT, "#a = 1\n# note\n#  more\nb = 2\n#a = 3\n"},
+    {"b = 2\n", "a", "", MAIN_CF_COMMENT_OUT, "b = 2\n"},
 };
 
 static void test_edit(void **state)
@@ -29,7 +32,8 @@ static void test_edit(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         buf_clear(&out);
-        assert_true(main_cf_edit(slice_text(rows[i].text), slice_text(rows[i].name), slice_text(rows[i].value), rows[i].remove, &out));
+        assert_true(main_cf_edit(slice_text(rows[i].text), slice_text(rows[i].name), slice_text(rows[i].value),
+                                 rows[i].change, &out));
         assert_string_equal(buf_text(&out), rows[i].expect);
     }
 }

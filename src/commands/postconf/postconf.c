@@ -6,17 +6,26 @@
 
 #include "commands/postconf/edit.h"
 #include "commands/postconf/master.h"
+#include "commands/postconf/names.h"
+#include "commands/postconf/rows.h"
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "mail/command/command.h"
 #include "mail/events/events.h"
 #include "mail/params/params.h"
+#include "mail/table/table.h"
 
-enum { FILE_MOST = 16 << 20, OVERRIDES_MOST = 256 };
+enum { FILE_MOST = 16 << 20, OVERRIDES_MOST = 256, TYPES_MOST = 100 };
+
+enum { CLASS_BUILTIN = 1, CLASS_SERVICE = 2, CLASS_USER = 4, CLASS_ALL = 7 };
 
 struct options {
-    bool set_only, defaults, no_name, no_value, edit, remove, master, expand;
+    bool set_only, defaults, no_name, no_value, fold, expand;
+    bool edit, remove, comment_out;
+    bool rows, fields, parameters; /* of master.cf */
+    bool lock_types, map_types, server_sasl, client_sasl;
+    unsigned classes;
     const char *config;
     struct params_override overrides[OVERRIDES_MOST];
     size_t override_count;
@@ -24,7 +33,15 @@ struct options {
 
 static NORETURN void usage(void)
 {
-    event_fatal("usage: postconf [-c config_dir] [-dhHnx] [-o name=value] [name...] | -e name=value... | -X name... | -M [-n]");
+    event_fatal(
+        "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] [-C param_class] [-d "
+        "(parameter "
+        "defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] [-h (no names)] [-H (no "
+        "values)] [-l "
+        "(lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o name=value (override "
+        "parameter "
+        "value)] [-p (main.cf, default)] [-P (master.cf parameters)] [-v (verbose)] [-x (expand parameter values)] [-X "
+        "(exclude)] [-# (comment-out)] [name...]");
 }
 
 static void add_override(struct options *o, const char *text)
@@ -36,55 +53,120 @@ static void add_override(struct options *o, const char *text)
     o->overrides[o->override_count++] = (struct params_override){slice_trim(name), slice_trim(rest)};
 }
 
+static unsigned parse_classes(const char *text)
+{
+    static const struct {
+        const char *name;
+        unsigned classes;
+    } known[] = {{"builtin", CLASS_BUILTIN}, {"service", CLASS_SERVICE}, {"user", CLASS_USER}, {"all", CLASS_ALL}};
+    slice rest = slice_text(text), word;
+    unsigned classes = 0;
+
+    while (cut_word(&rest, ", \t", &word)) {
+        unsigned added = 0;
+
+        for (size_t i = 0; i < COUNT_OF(known); i++)
+            if (slice_eq_case(word, slice_text(known[i].name)))
+                added = known[i].classes;
+        if (added == 0)
+            event_fatal("unknown -C option value \"%.*s\" in \"%s\"", S_ARG(word), text);
+        classes |= added;
+    }
+    return classes;
+}
+
+static bool parse_flag(struct options *o, int c)
+{
+    const struct {
+        char letter;
+        bool *flag;
+    } flags[] = {{'a', &o->server_sasl}, {'A', &o->client_sasl}, {'d', &o->defaults}, {'e', &o->edit},
+                 {'f', &o->fold},        {'F', &o->fields},      {'h', &o->no_name},  {'H', &o->no_value},
+                 {'l', &o->lock_types},  {'m', &o->map_types},   {'M', &o->rows},     {'n', &o->set_only},
+                 {'P', &o->parameters},  {'x', &o->expand},      {'X', &o->remove},   {'#', &o->comment_out}};
+
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if (flags[i].letter == c)
+            return *flags[i].flag = true;
+    return c == 'p' || c == 'v';
+}
+
+/* At most one of FLAGS, whose letters are LETTERS. */
+static void check_exclusive(const char *letters, const bool *const *flags)
+{
+    char first = '\0';
+
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        if (!*flags[i])
+            continue;
+        if (first != '\0')
+            event_fatal("specify one of -%c -%c", first, letters[i]);
+        first = letters[i];
+    }
+}
+
+static void check_options(const struct options *o)
+{
+    check_exclusive("dn", (const bool *const[]){&o->defaults, &o->set_only});
+    check_exclusive("eX#", (const bool *const[]){&o->edit, &o->remove, &o->comment_out});
+    check_exclusive("FMP", (const bool *const[]){&o->fields, &o->rows, &o->parameters});
+    if (o->fields && (o->remove || o->comment_out))
+        event_fatal("with option -F, do not specify -%c", o->remove ? 'X' : '#');
+    if (o->parameters && o->comment_out)
+        event_fatal("with option -P, do not specify -#");
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "c:deFfhHMno:vxX")) > 0)
+    o->classes = CLASS_ALL;
+    while ((c = getopt(argc, argv, "aAc:C:deFfhHlmMno:pPvxX#")) > 0)
         switch (c) {
         case 'c':
             o->config = optarg;
             break;
-        case 'd':
-            o->defaults = true;
-            break;
-        case 'e':
-            o->edit = true;
-            break;
-        case 'h':
-            o->no_name = true;
-            break;
-        case 'H':
-            o->no_value = true;
-            break;
-        case 'M':
-            o->master = true;
-            break;
-        case 'n':
-            o->set_only = true;
+        case 'C':
+            o->classes = parse_classes(optarg);
             break;
         case 'o':
             add_override(o, optarg);
             break;
-        case 'x':
-            o->expand = true;
-            break;
-        case 'X':
-            o->remove = true;
-            break;
-        case 'f':
-        case 'v':
-            break;
         default:
-            usage();
+            if (!parse_flag(o, c))
+                usage();
         }
+    /* A value is given only to be set. */
+    if (!o->remove && !o->comment_out && optind < argc && strchr(argv[optind], '=') != NULL)
+        o->edit = true;
+    check_options(o);
 }
 
 /* ---- showing ---- */
 
+static void show_folded(const char *name, const char *value)
+{
+    AUTO_BUF struct buf text = BUF_INIT(FILE_MOST);
+
+    fold_value(slice_text(name), slice_text(value), &text);
+    (void)printf("%s\n", buf_text(&text));
+}
+
+/* Runs of blanks, as the continuation lines of main.cf leave them, become one. */
+static void squeeze(slice value, struct buf *out)
+{
+    slice word;
+
+    while (cut_word(&value, " \t\r\n", &word)) {
+        if (out->n > 0)
+            (void)buf_add_char(out, ' ');
+        (void)buf_add(out, word);
+    }
+}
+
 static void show(const struct options *o, struct params *p, const char *name, const char *value)
 {
-    AUTO_BUF struct buf expanded = BUF_INIT(FILE_MOST);
+    AUTO_BUF struct buf expanded = BUF_INIT(FILE_MOST), text = BUF_INIT(FILE_MOST);
     struct err err;
 
     if (o->expand && !param_is_raw(slice_text(name))) {
@@ -92,12 +174,15 @@ static void show(const struct options *o, struct params *p, const char *name, co
             event_fatal("%s: %s", name, err.text);
         value = buf_text(&expanded);
     }
+    squeeze(slice_text(value), &text);
     if (o->no_value)
         (void)printf("%s\n", name);
+    else if (o->fold)
+        show_folded(o->no_name ? "" : name, buf_text(&text));
     else if (o->no_name)
-        (void)printf("%s\n", value);
+        (void)printf("%s\n", buf_text(&text));
     else
-        (void)printf("%s =%s%s\n", name, value[0] != '\0' ? " " : "", value);
+        (void)printf("%s =%s%s\n", name, text.n > 0 ? " " : "", buf_text(&text));
 }
 
 static const char *value_of(const struct options *o, struct params *p, slice name)
@@ -112,65 +197,137 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* All names there are: known ones, and with -n or without -d those that main.cf sets besides. */
-static void show_all(const struct options *o, struct params *p, const char *directory)
+static bool is_wanted(const struct options *o, const struct names *n, slice name)
 {
-    const char **names = xcalloc(param_row_count + p->conf.raw.count, sizeof *names);
-    size_t count = 0;
-
-    for (size_t i = 0; i < param_row_count; i++)
-        if (!o->set_only || conf_raw(&p->conf, slice_text(param_rows[i].name)) != NULL)
-            names[count++] = param_rows[i].name;
-    MAP_EACH(e, &p->conf.raw)
-        if (!o->defaults && params_default(p, map_key(e)) == NULL)
-            event_warning("%s/main.cf: unused parameter: %s=%s", directory, e->key, (const char *)e->value);
-        else if (!o->defaults) {
-            bool known = false;
-
-            for (size_t i = 0; i < param_row_count && !known; i++)
-                known = strcmp(param_rows[i].name, e->key) == 0;
-            if (!known)
-                names[count++] = e->key;
-        }
-    qsort(names, count, sizeof *names, by_name);
-    for (size_t i = 0; i < count; i++)
-        show(o, p, names[i], value_of(o, p, slice_text(names[i])));
-    free(names);
+    switch (name_class(n, name)) {
+    case NAME_BUILTIN:
+        return (o->classes & CLASS_BUILTIN) != 0;
+    case NAME_SERVICE:
+        return (o->classes & CLASS_SERVICE) != 0;
+    case NAME_USER:
+        return (o->classes & CLASS_USER) != 0 && !o->defaults && conf_raw(&n->params->conf, name) != NULL;
+    default:
+        return false;
+    }
 }
 
-static void show_named(const struct options *o, struct params *p, const char *name)
+struct name_list {
+    const char **names;
+    size_t count, room;
+};
+
+static void add_name(struct name_list *l, const char *name)
 {
-    const char *value = value_of(o, p, slice_text(name));
+    if (l->count == l->room) {
+        l->room = l->room * 2 + 1000;
+        l->names = xrealloc_array(l->names, l->room, sizeof *l->names);
+    }
+    l->names[l->count++] = name;
+}
+
+/* All names there are, sorted; each once. */
+static void show_all(const struct options *o, struct names *n)
+{
+    AUTO_BUF struct buf of_service = BUF_INIT(1000);
+    struct params *p = n->params;
+    struct name_list l = {0};
+    struct map services;
+
+    map_init(&services);
+    for (size_t i = 0; name_of_service(n, i, &of_service); i++)
+        (void)map_set(&services, buf_slice(&of_service), &services);
+    for (size_t i = 0; i < param_row_count; i++)
+        add_name(&l, param_rows[i].name);
+    MAP_EACH(e, &services)
+    add_name(&l, e->key);
+    MAP_EACH(e, &p->conf.raw)
+    if (name_class(n, map_key(e)) == NAME_USER)
+        add_name(&l, e->key);
+    qsort(l.names, l.count, sizeof *l.names, by_name);
+    for (size_t i = 0; i < l.count; i++)
+        if (is_wanted(o, n, slice_text(l.names[i])) && (i == 0 || strcmp(l.names[i], l.names[i - 1]) != 0) &&
+            (!o->set_only || conf_raw(&p->conf, slice_text(l.names[i])) != NULL))
+            show(o, p, l.names[i], value_of(o, p, slice_text(l.names[i])));
+    free(l.names);
+    map_done(&services, NULL);
+}
+
+static void show_named(const struct options *o, const struct names *n, const char *name)
+{
+    const char *value =
+        name_class(n, slice_text(name)) == NAME_UNKNOWN ? NULL : value_of(o, n->params, slice_text(name));
 
     if (value == NULL)
         event_warning("%s: unknown parameter", name);
-    else if (!o->set_only || conf_raw(&p->conf, slice_text(name)) != NULL)
-        show(o, p, name, value);
+    else if (!o->set_only || conf_raw(&n->params->conf, slice_text(name)) != NULL)
+        show(o, n->params, name, value);
+}
+
+static void show_list(const struct options *o)
+{
+    const char *names[TYPES_MOST];
+    size_t count = 0;
+
+    for (; o->map_types && count < TYPES_MOST && table_types[count] != NULL; count++)
+        names[count] = table_types[count]->name;
+    qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count; i++)
+        (void)printf("%s\n", names[i]);
+    if (o->lock_types)
+        (void)printf("flock\nfcntl\ndotlock\n");
 }
 
 /* ---- editing ---- */
+
+static enum master_view view_of(const struct options *o)
+{
+    return o->fields ? MASTER_FIELDS : o->parameters ? MASTER_PARAMETERS : MASTER_ROWS;
+}
+
+static bool is_master(const struct options *o)
+{
+    return o->rows || o->fields || o->parameters;
+}
+
+/* One change of main.cf. */
+static bool edit_main(const struct options *o, const char *argument, slice text, struct buf *out, struct err *err)
+{
+    enum main_cf_change change = o->remove ? MAIN_CF_REMOVE : o->comment_out ? MAIN_CF_COMMENT_OUT : MAIN_CF_SET;
+    slice value = slice_text(argument), name = value;
+
+    if (change == MAIN_CF_SET && !cut_until(&value, '=', &name))
+        return err_set(err, ERR_SYNTAX, "missing '=' after attribute name: \"%s\"", argument);
+    name = slice_trim(name);
+    if (name.n == 0 || slice_find(value, '\n') != SLICE_NONE)
+        return err_set(err, ERR_SYNTAX, "bad name or value: \"%s\"", argument);
+    return main_cf_edit(text, name, slice_trim(value), change, out) || err_set(err, ERR_LIMIT, "main.cf: too large");
+}
+
+static bool edit_master(const struct options *o, const char *argument, slice text, struct buf *out, struct err *err)
+{
+    enum master_change change = o->remove ? MASTER_REMOVE : o->comment_out ? MASTER_COMMENT_OUT : MASTER_SET;
+    bool matched;
+
+    if (!master_edit(text, view_of(o), change, slice_text(argument), out, &matched, err))
+        return false;
+    if (!matched && change == MASTER_SET && !o->rows)
+        event_warning("unmatched service_name/type: \"%s\"", argument);
+    return true;
+}
 
 static void edit(const struct options *o, const char *directory, char **arguments)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096), text = BUF_INIT(FILE_MOST);
     struct err err;
 
-    (void)buf_addf(&path, "%s/main.cf", directory);
+    (void)buf_addf(&path, "%s/%s", directory, is_master(o) ? "master.cf" : "main.cf");
     if (!file_read_path(buf_text(&path), &text, &err))
         event_fatal("%s", err.text);
     for (char **a = arguments; *a != NULL; a++) {
         AUTO_BUF struct buf out = BUF_INIT(FILE_MOST);
-        slice value = slice_text(*a), name;
 
-        if (o->remove)
-            name = slice_trim(value);
-        else if (!cut_until(&value, '=', &name))
-            event_fatal("missing '=' after attribute name: \"%s\"", *a);
-        name = slice_trim(name);
-        if (name.n == 0 || slice_find(value, '\n') != SLICE_NONE)
-            event_fatal("bad name or value: \"%s\"", *a);
-        if (!main_cf_edit(buf_slice(&text), name, slice_trim(value), o->remove, &out))
-            event_fatal("%s: too large", buf_text(&path));
+        if (!(is_master(o) ? edit_master : edit_main)(o, *a, buf_slice(&text), &out, &err))
+            event_fatal("%s", err.text);
         buf_clear(&text);
         (void)buf_add(&text, buf_slice(&out));
     }
@@ -187,31 +344,53 @@ static const char *directory_of(const struct options *o, struct buf *out)
     return buf_text(out);
 }
 
+static void show_what_is_asked(const struct options *o, const char *directory, char **arguments)
+{
+    struct names names;
+    struct params *p;
+    struct err err;
+
+    p = params_read(directory, !o->defaults, o->overrides, o->override_count, &err);
+    if (p == NULL)
+        event_fatal("%s", err.text);
+    names_init(&names, p, directory);
+    if (!o->defaults)
+        names_warn_undefined(&names, directory);
+    if (is_master(o)) {
+        const struct master_look look = {view_of(o), o->fold, o->no_name, o->no_value};
+
+        master_show(directory, &look, arguments);
+    } else if (arguments[0] == NULL) {
+        show_all(o, &names);
+    }
+    for (char **a = arguments; !is_master(o) && *a != NULL; a++)
+        show_named(o, &names, *a);
+    (void)fflush(stdout);
+    if (!o->defaults && !is_master(o))
+        names_warn_unused_main(&names, directory);
+    if (!o->defaults)
+        names_warn_unused_master(&names, directory);
+    names_done(&names);
+    params_free(p);
+}
+
 int main(int argc, char **argv)
 {
     static struct options o; /* large */
     AUTO_BUF struct buf directory = BUF_INIT(4096);
-    struct params *p;
-    struct err err;
 
     command_begin("postconf", 1, COMMAND_QUIET_LOG);
     parse_options(argc, argv, &o);
-    if (o.edit || o.remove) {
-        if (optind == argc || o.master)
+    if (o.lock_types || o.map_types || o.server_sasl || o.client_sasl) {
+        show_list(&o);
+        return 0;
+    }
+    if (o.edit || o.remove || o.comment_out) {
+        if (optind == argc)
             usage();
         edit(&o, directory_of(&o, &directory), argv + optind);
         return 0;
     }
-    if (o.master) {
-        master_show(directory_of(&o, &directory), argv + optind);
-        return 0;
-    }
-    p = params_read(directory_of(&o, &directory), !o.defaults, o.overrides, o.override_count, &err);
-    if (p == NULL)
-        event_fatal("%s", err.text);
-    if (optind == argc)
-        show_all(&o, p, buf_text(&directory));
-    for (int i = optind; i < argc; i++)
-        show_named(&o, p, argv[i]);
+    show_what_is_asked(&o, directory_of(&o, &directory), argv + optind);
     return 0;
 }

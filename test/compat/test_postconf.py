@@ -1,0 +1,95 @@
+"""postconf beside Debian's: what it prints, how it ends, and what it makes of main.cf and master.cf."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from harness import paths
+from harness.installed import Installed
+from harness.oracle import Postfix
+
+pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("sbin/postconf")]
+
+MAIN = """\
+compatibility_level = 3.6
+myhostname = mx.test.invalid
+inet_protocols = ipv4
+alias_maps =
+# a note
+foo_unused = 1
+mine = $other
+# an old one
+  # inside
+other = x
+smtpd_recipient_restrictions = permit_mynetworks,
+    $mine, $undefd
+    # a note in between
+    reject
+relay_destination_concurrency_limit = 3
+nosuch_destination_concurrency_limit = 3
+relay_domains = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b.example c.example
+mydestination = a.example, b.example, c.example, d.example, e.example, f.example, g.example, h.example, i.example
+"""
+
+MASTER = """\
+# comment
+smtp      inet  n       -       n       -       -       smtpd
+  -o foo=bar -o { smtpd_client_restrictions = permit_mynetworks, reject }
+# in between
+  -o smtpd_tls_security_level=encrypt
+127.0.0.1:2525 inet n - y 30? 5 smtpd -v -o myvar=1
+
+pickup    unix  n       -       n       60      1       pickup
+qmgr      unix  n       -       n       300     1       qmgr
+maildrop  unix  -       n       n       -       -       pipe
+  flags=DRhu user=vmail argv=/usr/bin/maildrop -d ${recipient} ${unknown1} $myvar
+relay unix - - n - - smtp -o syslog_name=postfix/$service_name -o unknown_thing=1
+"""
+
+SHOWN = [
+    "-n", "-nf", "-nh", "-nH", "-C user", "-C service -n", "-C builtin -n", "-C user,service -n", "-C foo", "-C builtin mine", "-C service -d",
+    "-x mine smtpd_recipient_restrictions", "-n mine mynetworks other", "mine", "-h mine", "-H mine", "-f mydestination relay_domains", "-hf mydestination",
+    "nosuch", "foo_unused", "-o mine=3 mine", "-o mine=3 -n", "-p mine", "-l", "-d myhostnam", "-d -n", "-F -M", "-e -X a", "-P#", "-e a",
+    "-M", "-Mf", "-M smtp/inet relay", "-M smtp.inet", "-M nosuch/unix", "-M '*/unix'", "-M qmgr pickup",
+    "-F", "-Fh smtp", "-F '*/unix/command'", "-F smtp/inet/chroot smtp/inet/bogus", "-FH relay", "-F nosuch", "-F 127.0.0.1:2525/inet/wakeup",
+    "-P", "-P smtp/inet", "-P smtp/inet/foo", "-Ph smtp/inet/foo", "-PH smtp", "-P '*/*/foo'", "-P nosuch/unix/foo", "-P qmgr",
+]
+
+CHANGED = [
+    "a=b", "-e mine=3", "-e 'other = two words'", "-e smtpd_recipient_restrictions=reject", "-e a", "-# mine nosuch", "-X other nosuch2",
+    "-# smtpd_recipient_restrictions", "-X smtpd_recipient_restrictions",
+    "-M relay/unix='relay unix - - n - 7 smtp -o a=b'", "-Me new/inet='new inet n - n - 7 smtpd   -o  a=b'", "-Me new/inet='new inet n - n -'",
+    "-MX pickup/unix", "-MX smtp/inet", "-M# qmgr/unix", "-M# smtp/inet", "-MX nosuch/unix", "-MX '*/unix'",
+    "-F smtp/inet/chroot=y", "-F '*/unix/process_limit=99'", "-F 'smtp/inet/command=smtpd -v'", "-F smtp/inet/bogus=v", "-F nosuch/inet/chroot=v",
+    "-F smtp/inet/chroot=v", "-F maildrop/unix/wakeup=5",
+    "-P smtp/inet/foo=baz", "-P smtp/inet/other=1 maildrop/unix/x=2", "-PX smtp/inet/foo", "-PX smtp/inet/nosuch", "-P '*/unix/verbose=1'",
+    "-P nosuch/unix/a=b",
+]
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[tuple[Installed, Installed]]:
+    """Debian's, and Debian's with our postconf."""
+    with Postfix() as debian, Postfix(swapped={"postconf": paths.our_program("postconf")}) as ours:
+        yield debian, ours
+
+
+def outcome(system: Installed, words: str) -> tuple[int, str, list[str], str, str]:
+    for name, text in (("main.cf", MAIN), ("master.cf", MASTER)):
+        system.room.write(f"/etc/postfix/{name}", text)
+        os.utime(system.room.path(f"/etc/postfix/{name}"), (time.time() - 10,) * 2)
+    done = system.run(["postconf", *shlex.split(words)], check=False)
+    files = [system.room.path(f"/etc/postfix/{name}").read_text() for name in ("main.cf", "master.cf")]
+    # In which order names are warned of is chance there.
+    return done.returncode, done.stdout, sorted(done.stderr.splitlines()), files[0], files[1]
+
+
+@pytest.mark.parametrize("words", [*SHOWN, *CHANGED])
+def test_like_debians(systems: tuple[Installed, Installed], words: str) -> None:
+    debian, ours = systems
+    assert outcome(ours, words) == outcome(debian, words)
