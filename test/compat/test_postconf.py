@@ -93,3 +93,19 @@ def outcome(system: Installed, words: str) -> tuple[int, str, list[str], str, st
 def test_like_debians(systems: tuple[Installed, Installed], words: str) -> None:
     debian, ours = systems
     assert outcome(ours, words) == outcome(debian, words)
+
+
+@pytest.mark.parametrize("command", ["postqueue -p", "postconf -n alias_maps", "postmap -q a inline:{a=b}", "postcat -q X", "postsuper -d X1"])
+def test_warnings_of_the_reader(systems: tuple[Installed, Installed], command: str) -> None:
+    """What is skipped in main.cf is said by every command."""
+    program = command.split()[0]
+    said = []
+    for system in systems:
+        text = system.room.path("/etc/postfix/main.cf")
+        text.write_text("  leading = 1\ncompatibility_level = 3.6\nmyhostname = mx.test.invalid\ninet_protocols = ipv4\nalias_maps =\n")
+        os.utime(text, (time.time() - 10,) * 2)
+        our_program = paths.build_root() / "sbin" / program
+        own = system is systems[1] and our_program.exists()
+        done = system.run([our_program if own else program, *shlex.split(command)[1:]], check=False)
+        said.append([line for line in done.stderr.splitlines() if "main.cf" in line])
+    assert said[0] == said[1] and len(said[0]) == 1

@@ -353,6 +353,7 @@ static void show_what_is_asked(const struct options *o, const char *directory, c
     p = params_read(directory, !o->defaults, o->overrides, o->override_count, &err);
     if (p == NULL)
         event_fatal("%s", err.text);
+    event_warning_lines(buf_slice(&p->conf.warnings));
     names_init(&names, p, directory);
     if (!o->defaults)
         names_warn_undefined(&names, directory);

@@ -100,6 +100,7 @@ struct params *command_configure(const char *directory)
         event_fatal("%s", err.text);
     process.params = p;
     move_log(p);
+    event_warning_lines(buf_slice(&p->conf.warnings));
     return p;
 }
 
@@ -117,9 +118,11 @@ void command_become_mail_owner(const struct params *p)
         return;
     owner = getpwnam(p->mail_owner);
     if (owner == NULL)
-        event_fatal("file %s/main.cf: parameter mail_owner: unknown user name value: %s", p->config_directory, p->mail_owner);
+        event_fatal("file %s/main.cf: parameter mail_owner: unknown user name value: %s", p->config_directory,
+                    p->mail_owner);
     if (owner->pw_uid == 0)
-        event_fatal("file %s/main.cf: parameter mail_owner: user %s has privileged user ID", p->config_directory, p->mail_owner);
+        event_fatal("file %s/main.cf: parameter mail_owner: user %s has privileged user ID", p->config_directory,
+                    p->mail_owner);
     if (setgroups(1, &owner->pw_gid) != 0 || setresgid(owner->pw_gid, owner->pw_gid, owner->pw_gid) != 0 ||
         setresuid(owner->pw_uid, owner->pw_uid, owner->pw_uid) != 0)
         event_fatal("act as %s: %s", p->mail_owner, strerror(errno));

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "core/base/cut.h"
 #include "mail/events/process.h"
 
 enum { TEXT_BYTES = 3072 };
@@ -70,7 +71,8 @@ void process_line(enum log_level level, slice text)
     errno = code;
 }
 
-static void print_line(enum log_level level, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+static void print_line(enum log_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 static void print_line(enum log_level level, const char *format, va_list arguments)
 {
@@ -100,6 +102,15 @@ void event_warning(const char *format, ...)
     va_start(arguments, format);
     print_line(LOG_LEVEL_WARNING, format, arguments);
     va_end(arguments);
+}
+
+void event_warning_lines(slice lines)
+{
+    slice line;
+
+    while (cut_field(&lines, '\n', &line))
+        if (line.n > 0)
+            process_line(LOG_LEVEL_WARNING, line);
 }
 
 void event_error(const char *format, ...)

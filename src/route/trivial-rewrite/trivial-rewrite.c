@@ -58,7 +58,8 @@ static bool serve_resolve(struct talk *t, struct resolver *r)
 
     if (!ipc_read_rest(t->s, &resolve_rest_shape, &t->arena, deadline_in(REST_US), &ask, &t->err))
         return false;
-    if (!resolver_resolve(r, ask.sender, ask.address, &t->arena, deadline_in(params->ipc_timeout_us), &to, &where, &err))
+    if (!resolver_resolve(r, ask.sender, ask.address, &t->arena, deadline_in(params->ipc_timeout_us), &to, &where,
+                          &err))
         event_warning("%s: %s", where, err.text);
     a.transport = to.transport;
     a.nexthop = to.nexthop;
@@ -85,18 +86,10 @@ static void client(struct stream *s)
     slice request;
 
     if (ipc_hello(s, REWRITE_PROTOCOL, deadline_in(REST_US), &t.err))
-        while (ipc_read_first(s, "request", &t.arena, NEVER, &request, &t.err) == IPC_MESSAGE_READ && serve(&t, request))
+        while (ipc_read_first(s, "request", &t.arena, NEVER, &request, &t.err) == IPC_MESSAGE_READ &&
+               serve(&t, request))
             arena_reset(&t.arena);
     arena_done(&t.arena);
-}
-
-static void log_lines(slice lines)
-{
-    slice line;
-
-    while (cut_field(&lines, '\n', &line))
-        if (line.n > 0)
-            event_warning("%.*s", S_ARG(line));
 }
 
 static bool open_all(struct service_run *run, struct err *err)
@@ -106,7 +99,7 @@ static bool open_all(struct service_run *run, struct err *err)
     params = run->params;
     resolver = resolver_new(params, false, &warnings, err);
     verifier = resolver == NULL ? NULL : resolver_new(params, true, &ignored, err);
-    log_lines(buf_slice(&warnings));
+    event_warning_lines(buf_slice(&warnings));
     return verifier != NULL;
 }
 

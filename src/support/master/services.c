@@ -71,14 +71,16 @@ static void wake(void *arg)
     struct service_state *s = arg;
     struct err err;
 
-    if (!s->throttled && s->path != NULL && (!s->row.wakeup_if_used || s->was_used) && !trigger_send(s->path, S("W"), &err))
+    if (!s->throttled && s->path != NULL && (!s->row.wakeup_if_used || s->was_used) &&
+        !trigger_send(s->path, S("W"), &err))
         event_warning("wake up %s: %s", s->shown, err.text);
     timer_set(&s->wakeup, deadline_in(SECONDS(s->row.wakeup_seconds)), wake, s);
 }
 
 void services_start_wakeups(void)
 {
-    LIST_EACH(at, &master.services) {
+    LIST_EACH(at, &master.services)
+    {
         struct service_state *s = LIST_ENTRY(at, struct service_state, in_master);
 
         if (s->row.wakeup_seconds > 0)
@@ -90,7 +92,8 @@ void services_start_wakeups(void)
 
 static struct service_state *find(const struct master_row *row)
 {
-    LIST_EACH(at, &master.services) {
+    LIST_EACH(at, &master.services)
+    {
         struct service_state *s = LIST_ENTRY(at, struct service_state, in_master);
 
         if (strcmp(s->shown, row->service) == 0 && s->row.type == row->type)
@@ -156,7 +159,8 @@ static bool service_new(const struct master_row *row, struct err *err)
 static void service_free(struct service_state *s)
 {
     children_signal(s, SIGTERM);
-    LIST_EACH(at, &s->children) {
+    LIST_EACH(at, &s->children)
+    {
         struct child *c = LIST_ENTRY(at, struct child, in_service);
 
         list_remove(&c->in_service);
@@ -209,10 +213,9 @@ bool services_load(struct err *err)
     free(path);
     if (!ok)
         return false;
-    if (fresh.warnings.n > 0)
-        event_warning("%.*s", S_ARG(slice_trim_end(buf_slice(&fresh.warnings))));
+    event_warning_lines(buf_slice(&fresh.warnings));
     LIST_EACH(at, &master.services)
-        LIST_ENTRY(at, struct service_state, in_master)->seen = false;
+    LIST_ENTRY(at, struct service_state, in_master)->seen = false;
     for (size_t i = 0; i < fresh.count && ok; i++) {
         struct service_state *s = find(&fresh.rows[i]);
 
@@ -222,7 +225,8 @@ bool services_load(struct err *err)
         master_conf_done(&fresh);
         return false;
     }
-    LIST_EACH(at, &master.services) {
+    LIST_EACH(at, &master.services)
+    {
         struct service_state *s = LIST_ENTRY(at, struct service_state, in_master);
 
         if (!s->seen)
