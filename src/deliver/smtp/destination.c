@@ -6,6 +6,7 @@
 
 #include "core/base/cut.h"
 #include "mail/events/events.h"
+#include "mail/params/own_address.h"
 #include "mail/syntax/address.h"
 
 static struct interface_address *own;
@@ -15,7 +16,8 @@ bool own_addresses_load(const struct params *params, struct err *err)
 {
     slice proxies = slice_text(params->proxy_interfaces), word;
 
-    if (!interfaces_get(&own, &own_count, err))
+    if (!own_addresses_get(slice_text(params->inet_interfaces), slice_text(params->inet_protocols), &own, &own_count,
+                           err))
         return false;
     while (cut_word(&proxies, ", \t\r\n", &word)) {
         struct endpoint e;
@@ -371,30 +373,25 @@ static void add_domain(struct search *s, slice domain)
     }
 }
 
-static int by_preference(const void *a, const void *b)
+static int compare(unsigned a, unsigned b)
 {
-    const struct target *x = *(struct target *const *)a, *y = *(struct target *const *)b;
-
-    return x->preference < y->preference ? -1 : x->preference > y->preference;
+    return a < b ? -1 : a > b;
 }
 
-/* Random among equals, best preference first. */
-static bool sort_targets(struct search *s)
+static int by_rank(const void *a, const void *b)
 {
-    struct target **all = arena_alloc_array(s->arena, s->count, sizeof *all);
-    size_t n = 0;
+    const struct target *x = *(struct target *const *)a, *y = *(struct target *const *)b;
+    int order = compare(x->preference, y->preference);
 
-    if (all == NULL)
-        return false;
-    for (struct target *t = s->found; t != NULL; t = t->next)
-        all[n++] = t;
-    for (size_t i = 0; i < n / 2; i++) { /* found is newest first */
-        struct target *swap = all[i];
+    if (order == 0)
+        order = compare(x->family_rank, y->family_rank);
+    return order != 0 ? order : compare(x->place, y->place);
+}
 
-        all[i] = all[n - 1 - i];
-        all[n - 1 - i] = swap;
-    }
-    for (size_t i = n; s->settings->randomize_addresses && i > 1; i--) {
+/* Gives each target its place among equals: random, or as they came. */
+static void give_places(struct target **all, size_t n, bool at_random)
+{
+    for (size_t i = n; at_random && i > 1; i--) {
         uint32_t random = 0;
         struct target *swap = all[i - 1];
 
@@ -403,17 +400,31 @@ static bool sort_targets(struct search *s)
         all[i - 1] = all[random % i];
         all[random % i] = swap;
     }
-    /* An insertion sort keeps equal ones in their (random) order. */
-    for (size_t i = 1; i < n; i++)
-        for (size_t j = i; j > 0 && by_preference(&all[j - 1], &all[j]) > 0; j--) {
-            struct target *swap = all[j];
-
-            all[j] = all[j - 1];
-            all[j - 1] = swap;
-        }
     for (size_t i = 0; i < n; i++)
-        all[i]->next = i + 1 < n ? all[i + 1] : NULL;
-    s->found = n > 0 ? all[0] : NULL;
+        all[i]->place = (unsigned)i;
+}
+
+/* Best preference first; of equal ones those of the preferred address family (smtp_address_preference) first. */
+static bool sort_targets(struct search *s)
+{
+    struct target **all = arena_alloc_array(s->arena, s->count, sizeof *all);
+    slice preferred = slice_text(s->settings->address_preference);
+    size_t n = s->count;
+
+    if (all == NULL)
+        return false;
+    for (struct target *t = s->found; t != NULL; t = t->next) { /* found is newest first */
+        int family = t->address.u.any.sa_family;
+
+        all[--n] = t;
+        t->family_rank = (family == AF_INET && slice_eq_case(preferred, S("ipv6"))) ||
+                         (family == AF_INET6 && slice_eq_case(preferred, S("ipv4")));
+    }
+    give_places(all, s->count, s->settings->randomize_addresses);
+    qsort(all, s->count, sizeof(struct target *), by_rank);
+    for (size_t i = 0; i < s->count; i++)
+        all[i]->next = i + 1 < s->count ? all[i + 1] : NULL;
+    s->found = all[0];
     return true;
 }
 

@@ -28,6 +28,7 @@ struct target {
     slice path;          /* of a UNIX socket, with a NUL behind it; else empty: */
     struct endpoint address;
     unsigned preference;
+    unsigned family_rank, place; /* among those of the same preference */
 };
 
 /* True: *OUT has at least one target.  False: *WHY tells what becomes of the recipients (host not found, null MX, loops
@@ -36,7 +37,7 @@ MUST_CHECK bool destination_targets(const struct destination *d, const struct se
                                     struct arena *arena, deadline by, struct target **out, struct outcome *why,
                                     bool *is_mine);
 
-/* Addresses of this machine, and proxy_interfaces: loaded once at start. */
+/* Addresses that this machine receives mail on: inet_interfaces and proxy_interfaces.  Loaded once at start. */
 MUST_CHECK bool own_addresses_load(const struct params *params, struct err *err);
 
 #endif

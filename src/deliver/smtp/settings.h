@@ -11,12 +11,14 @@
     F(int64_t, connect_timeout_us)                                                                                    \
     F(int64_t, mail_timeout_us)                                                                                       \
     F(int64_t, rcpt_timeout_us)                                                                                       \
-    F(int64_t, data_init_timeout_us) F(int64_t, data_xfer_timeout_us) F(int64_t, data_done_timeout_us)                \
-        F(int64_t, rset_timeout_us) F(int64_t, quit_timeout_us) F(int64_t, connection_cache_time_limit_us)            \
+    F(int64_t, data_init_timeout_us)                                                                                  \
+    F(int64_t, data_xfer_timeout_us) F(int64_t, data_done_timeout_us) F(int64_t, rset_timeout_us)                     \
+        F(int64_t, quit_timeout_us) F(int64_t, connection_cache_time_limit_us)                                        \
             F(int64_t, connection_reuse_time_limit_us) F(int, connection_reuse_count_limit) F(int, line_length_limit) \
                 F(int, mx_address_limit) F(int, mx_session_limit) F(bool, randomize_addresses)                        \
                     F(bool, skip_5xx_greeting) F(bool, skip_quit_response) F(bool, defer_if_no_mx_address_found)      \
-                        F(const char *, bind_address) F(const char *, bind_address6)
+                        F(bool, connection_cache_on_demand) F(const char *, address_preference)                       \
+                            F(const char *, bind_address) F(const char *, bind_address6)
 
 #define SETTINGS_MEMBER(type, name) type name;
 struct settings {

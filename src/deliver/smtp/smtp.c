@@ -44,7 +44,8 @@ static void over_idle(struct delivery *d, const struct destination *dest)
 {
     struct connection *c;
 
-    while ((d->request->wire.flags & DELIVERY_CACHE_LOAD) != 0 && (c = cache_take(dest->text)) != NULL) {
+    while (settings.connection_cache_on_demand && (d->request->wire.flags & DELIVERY_CACHE_LOAD) != 0 &&
+           (c = cache_take(dest->text)) != NULL) {
         struct outcome why;
         enum transaction_end end;
 
@@ -130,7 +131,7 @@ static bool delivery_begin(struct delivery *d, struct agent_request *r)
     *d = (struct delivery){.request = r, .settings = &settings, .todo = r->recipient_count};
     d->progress = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->progress);
     d->soft = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->soft);
-    d->keep = (r->wire.flags & DELIVERY_CACHE_STORE) != 0;
+    d->keep = settings.connection_cache_on_demand && (r->wire.flags & DELIVERY_CACHE_STORE) != 0;
     return d->progress != NULL && d->soft != NULL;
 }
 

@@ -477,6 +477,12 @@ SETTINGS = {
                "a host that does not exist", "no such domain", "mail 4xx, another takes it"),
         Case("an own host by its native name", nexthop="[localhost]:26", peers={}),
     ]),
+    **{f"{family} first": ([f"smtp_address_preference = {family}"], [
+        Case("both families", ("@ MX 10 a.@", "a.@ A $1", "a.@ AAAA $6"), {}),
+        Case("both families, one answers", ("@ MX 10 a.@", "@ MX 10 b.@", "a.@ A $1", "b.@ AAAA $6"), {1: Script()}),
+        Case("preferences count more", ("@ MX 10 a.@", "@ MX 20 b.@", "b.@ AAAA $6", "a.@ A $1"), {}),
+        Case("preferences count more, the other way", ("@ MX 10 a.@", "@ MX 20 b.@", "a.@ AAAA $6", "b.@ A $1"), {}),
+    ]) for family in ("ipv4", "ipv6")},
     "no dns, no ehlo": (["disable_dns_lookups = yes", "smtp_never_send_ehlo = yes", "smtp_line_length_limit = 0"], [
         *named("a literal", "a literal that is down", "a very long line"),
         Case("a literal, another port", nexthop="[$1]:2525", port=2525, text="Subject: x\n\n" + "y" * 3000 + "\n"),
