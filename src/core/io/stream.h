@@ -65,6 +65,8 @@ MUST_CHECK bool stream_read_byte(struct stream *s, char *c, deadline by, struct 
 MUST_CHECK bool stream_peek_byte(struct stream *s, char *c, deadline by, struct err *err);
 /* Bytes already here: a read of that many will not wait.  Does not call read(2). */
 size_t stream_buffered(const struct stream *s);
+/* Those bytes, on loan until the next call. */
+slice stream_ahead(const struct stream *s);
 /* Throws buffered input away (STARTTLS, protocol errors). */
 void stream_drop_input(struct stream *s);
 

@@ -218,6 +218,11 @@ size_t stream_buffered(const struct stream *s)
     return s->in_end - s->in_at;
 }
 
+slice stream_ahead(const struct stream *s)
+{
+    return stream_unread(s);
+}
+
 void stream_drop_input(struct stream *s)
 {
     s->in_at = s->in_end = 0;

@@ -1,8 +1,9 @@
 /* mail/policy/policy.h - the smtpd_*_restrictions: may this client, helo, sender, recipient go on?
  *
- * policy_open() parses all lists and opens their tables (before chroot).  policy_ask() walks one list for one question and
- * may suspend (tables, trivial-rewrite).  It never logs: what must be logged beside the verdict comes back as notes.
- * An answer's texts live in the question's arena.  Source: postconf(5), access(5), SMTPD_ACCESS_README's facts. */
+ * policy_open() parses all lists and opens their tables (before chroot).  policy_ask() walks one list for one question
+ * and may suspend (tables, trivial-rewrite, "sleep").  It never logs: what must be logged beside the verdict comes back
+ * as notes and warnings.  An answer's texts live in the question's arena.  Source: postconf(5), access(5),
+ * SMTPD_ACCESS_README's facts. */
 #ifndef MAIL_POLICY_POLICY_H
 #define MAIL_POLICY_POLICY_H
 
@@ -14,43 +15,73 @@
 
 struct policy;
 
-/* Opens everything.  NULL: *ERR names the parameter. */
-struct policy *policy_open(struct params *params, struct err *err);
+/* Opens everything.  What is wrong but does not keep the server from running (an unknown restriction answers 451 when
+ * it is reached, as in Postfix) goes to WARNINGS, a line each; those that begin with "error: " are errors.  NULL: *ERR
+ * says why. */
+struct policy *policy_open(struct params *params, struct buf *warnings, struct err *err);
 void policy_close(struct policy *p);
 /* A table behind any list has changed; *NAME says which. */
 bool policy_changed(void *policy, struct buf *name);
 
 enum policy_list {
-    POLICY_CLIENT, POLICY_HELO, POLICY_SENDER, POLICY_RELAY, POLICY_RECIPIENT, POLICY_DATA, POLICY_END_OF_DATA, POLICY_ETRN,
+    POLICY_CLIENT,
+    POLICY_HELO,
+    POLICY_SENDER,
+    POLICY_RELAY,
+    POLICY_RECIPIENT,
+    POLICY_DATA,
+    POLICY_END_OF_DATA,
+    POLICY_ETRN,
+    POLICY_REWRITE_HEADERS, /* local_header_rewrite_clients: permitted means ours */
     POLICY_LISTS
+};
+
+/* "defer_if_permit": when nothing refuses in the end, this does.  The first one counts. */
+struct policy_deferral {
+    bool active;
+    int code;
+    struct dsn_code dsn;
+    slice text;
 };
 
 struct policy_question {
     struct address_client *resolver;
     slice client_name, client_address; /* "unknown" when the name is; address as text */
+    slice reverse_name;                /* what the address says its name is, verified or not */
     struct endpoint client;
     slice helo;
-    slice sender, recipient;           /* internal form; .p NULL: not given yet */
+    slice sender, recipient; /* internal form; .p NULL: not given yet */
+    slice etrn_domain;
     bool authenticated;
+    bool client_is_own_address; /* one of our interfaces */
+    bool pipelined;             /* the client talked ahead where it must not */
+    unsigned recipients;        /* taken so far */
     struct arena *arena;
     deadline by;
-    /* The recipient's resolution, filled at the first need. */
-    struct resolved resolved;
-    bool is_resolved;
+    /* Goes from one question of a command to the next. */
+    struct policy_deferral if_permit;
+    /* Filled at the first need. */
+    struct policy_resolved {
+        struct resolved found;
+        bool done;
+    } resolved_recipient, resolved_sender;
 };
 
 enum policy_verdict {
-    POLICY_DUNNO,  /* the list has no opinion */
+    POLICY_DUNNO, /* the list has no opinion */
     POLICY_PERMIT,
-    POLICY_REFUSE, /* reply CODE DSN TEXT; 4xx or 5xx */
+    POLICY_DISCARD, /* an access table throws the message away: nothing more needs to be asked about it */
+    POLICY_REFUSE,  /* reply CODE DSN TEXT; 4xx or 5xx */
 };
 
 /* An action beside the verdict, in the order found. */
 struct policy_note {
     struct policy_note *next;
-    const char *verb; /* "hold", "discard", "warn", "info", "redirect", "filter", "prepend", "bcc", "reject_warning" */
-    slice text;       /* for the log line: "<x>: Recipient address triggers HOLD action" */
-    slice argument;   /* filter, redirect, header, address */
+    const char
+        *verb;      /* "hold", "discard", "warn", "info", "redirect", "filter", "prepend", "bcc", "reject_warning", ...;
+                     * "": TEXT is a log line of its own */
+    slice text;     /* for the log line: "<x>: Recipient address triggers HOLD action" */
+    slice argument; /* filter, redirect, header, address */
 };
 
 struct policy_answer {
@@ -62,17 +93,29 @@ struct policy_answer {
     struct policy_note *notes; /* oldest first */
 };
 
-/* Never fails: trouble with a table or a resolver is a POLICY_REFUSE with 451 4.3.0, bad configuration one with 451 4.3.5
- * "Server configuration error"; *WARNING then has what to log (empty otherwise). */
-struct policy_answer policy_ask(struct policy *p, enum policy_list list, struct policy_question *q, struct buf *warning);
+/* Never fails: trouble with a table or a resolver is a POLICY_REFUSE with 451 4.3.0, bad configuration one with
+ * 451 4.3.5 "Server configuration error"; *WARNING then has what to log, a line each (empty otherwise). */
+struct policy_answer policy_ask(struct policy *p, enum policy_list list, struct policy_question *q,
+                                struct buf *warning);
+/* The end of all lists of a command: POLICY_REFUSE when one of them asked to defer what would be permitted. */
+struct policy_answer policy_settle(const struct policy_question *q);
 
-/* Is the recipient known (reject_unlisted_recipient)?  POLICY_DUNNO when it is or nobody can tell. */
+/* Is the recipient, the sender known (reject_unlisted_recipient, reject_unlisted_sender)?  POLICY_DUNNO when it is or
+ * nobody can tell. */
 struct policy_answer policy_listed_recipient(struct policy *p, struct policy_question *q, struct buf *warning);
-/* The client is in mynetworks. */
-bool policy_in_mynetworks(struct policy *p, struct policy_question *q);
-/* The client is in smtpd_forbid_bare_newline_exclusions. */
-bool policy_excludes_bare_newline(struct policy *p, struct policy_question *q);
-/* Looks up something once in the recipient tables, so that connections behind them (proxymap) stand before a client waits. */
+struct policy_answer policy_listed_sender(struct policy *p, struct policy_question *q, struct buf *warning);
+
+/* Lists of clients that are not about access. */
+enum policy_clients {
+    POLICY_MYNETWORKS,
+    POLICY_BARE_NEWLINE_OK, /* smtpd_forbid_bare_newline_exclusions */
+    POLICY_CLIENT_LISTS
+};
+bool policy_client_in(struct policy *p, enum policy_clients which, struct policy_question *q);
+/* WORD is in smtpd_forbidden_commands. */
+bool policy_forbids_command(struct policy *p, slice word, deadline by);
+/* Looks up something once in the recipient tables, so that connections behind them (proxymap) stand before a client
+ * waits. */
 void policy_warm_up(struct policy *p, deadline by);
 
 #endif

@@ -1,6 +1,10 @@
-#include "mail/policy/internal.h"
-
 #include "core/base/cut.h"
+#include "core/run/task.h"
+#include "mail/policy/access.h"
+#include "mail/policy/listed.h"
+#include "mail/policy/policy_inner.h"
+
+#define DSN(subject, detail) ((struct dsn_code){0, (subject), (detail)})
 
 static enum walk_result permit(struct walk *w, const struct restriction_use *use)
 {
@@ -9,106 +13,30 @@ static enum walk_result permit(struct walk *w, const struct restriction_use *use
     return WALK_PERMIT;
 }
 
-/* "reject" and "defer" name whatever the client gave last. */
-static slice latest_subject(const struct walk *w, const char **what)
-{
-    const struct policy_question *q = w->question;
-
-    *what = q->recipient.p != NULL ? "Recipient address" : q->sender.p != NULL ? "Sender address" : "Client host";
-    return q->recipient.p != NULL ? q->recipient : q->sender.p != NULL ? q->sender : q->client_name;
-}
-
 static enum walk_result reject(struct walk *w, const struct restriction_use *use)
 {
-    const char *what;
-    slice about = latest_subject(w, &what);
-
     (void)use;
-    return walk_refuse(w, w->policy->params->reject_code, "5.7.1", "<%.*s>: %s rejected: Access denied", S_ARG(about), what);
+    return walk_reject(w, w->params->reject_code, DSN(7, 1), w->subject, S("Access denied"));
 }
 
 static enum walk_result defer(struct walk *w, const struct restriction_use *use)
 {
-    const char *what;
-    slice about = latest_subject(w, &what);
-
     (void)use;
-    return walk_refuse(w, w->policy->params->defer_code, "4.7.1", "<%.*s>: %s rejected: Try again later", S_ARG(about), what);
+    return walk_reject(w, w->params->defer_code, DSN(3, 2), w->subject, S("Try again later"));
 }
 
-static enum walk_result permit_mynetworks(struct walk *w, const struct restriction_use *use)
-{
-    struct policy_question *q = w->question;
-    struct err err;
-
-    (void)use;
-    switch (match_list_has(w->policy->mynetworks, q->client_name, q->client_address, q->by, &err)) {
-    case TABLE_FOUND:
-        return WALK_PERMIT;
-    case TABLE_NOT_FOUND:
-        return WALK_ON;
-    default:
-        return walk_trouble(w, q->client_address, "Client host", &err);
-    }
-}
-
-static enum walk_result permit_sasl_authenticated(struct walk *w, const struct restriction_use *use)
+static enum walk_result defer_if_permit(struct walk *w, const struct restriction_use *use)
 {
     (void)use;
-    return w->question->authenticated ? WALK_PERMIT : WALK_ON;
+    walk_defer_if(w, &w->question->if_permit, 450, DSN(7, 0), w->subject, S("defer_if_permit requested"));
+    return WALK_ON;
 }
 
-/* Do we take responsibility for this recipient's domain, without it being routed on by its local part? */
-enum destination { DESTINATION_OURS, DESTINATION_FOREIGN, DESTINATION_UNKNOWN };
-
-static enum destination destination_of(struct walk *w)
-{
-    const int64_t ours = RESOLVE_LOCAL | RESOLVE_VIRTUAL_ALIAS | RESOLVE_VIRTUAL_MAILBOX | RESOLVE_RELAY;
-
-    if (w->question->recipient.p == NULL)
-        return DESTINATION_FOREIGN;
-    if (!walk_resolve(w))
-        return DESTINATION_UNKNOWN;
-    if ((w->question->resolved.flags & ours) == 0 || (w->question->resolved.flags & RESOLVE_ROUTED) != 0)
-        return DESTINATION_FOREIGN;
-    return DESTINATION_OURS;
-}
-
-static enum walk_result permit_auth_destination(struct walk *w, const struct restriction_use *use)
-{
-    enum destination d = destination_of(w);
-
-    (void)use;
-    return d == DESTINATION_OURS ? WALK_PERMIT : d == DESTINATION_FOREIGN ? WALK_ON : WALK_REFUSE;
-}
-
-static enum walk_result refuse_foreign(struct walk *w, int code, const char *dsn)
-{
-    enum destination d = destination_of(w);
-
-    if (d == DESTINATION_UNKNOWN)
-        return WALK_REFUSE;
-    if (d == DESTINATION_OURS)
-        return WALK_ON;
-    return walk_refuse(w, code, dsn, "<%.*s>: Relay access denied", S_ARG(w->question->recipient));
-}
-
-static enum walk_result reject_unauth_destination(struct walk *w, const struct restriction_use *use)
+static enum walk_result defer_if_reject(struct walk *w, const struct restriction_use *use)
 {
     (void)use;
-    return refuse_foreign(w, w->policy->params->relay_domains_reject_code, "5.7.1");
-}
-
-static enum walk_result defer_unauth_destination(struct walk *w, const struct restriction_use *use)
-{
-    (void)use;
-    return refuse_foreign(w, 454, "4.7.1");
-}
-
-static enum walk_result reject_unlisted_recipient(struct walk *w, const struct restriction_use *use)
-{
-    (void)use;
-    return w->question->recipient.p == NULL ? WALK_ON : listed_check(w);
+    walk_defer_if(w, &w->if_reject, 450, DSN(7, 0), w->subject, S("defer_if_reject requested"));
+    return WALK_ON;
 }
 
 static enum walk_result warn_if_reject(struct walk *w, const struct restriction_use *use)
@@ -118,56 +46,247 @@ static enum walk_result warn_if_reject(struct walk *w, const struct restriction_
     return WALK_ON;
 }
 
+/* Slows a client down. */
+static enum walk_result sleep_for(struct walk *w, const struct restriction_use *use)
+{
+    slice digits = use->argument;
+    unsigned seconds;
+    struct err err;
+
+    if (!cut_uint(&digits, 1, 6, &seconds) || digits.n > 0)
+        return walk_misconfigured(w, "bad argument \"%.*s\" for restriction sleep", S_ARG(use->argument));
+    if (!task_sleep(deadline_in(SECONDS(seconds)), &err))
+        return WALK_ON; /* cancelled: the session notices by itself */
+    w->question->by = deadline_in(w->params->ipc_timeout_us);
+    return WALK_ON;
+}
+
+/* ---- the client ---- */
+static enum walk_result permit_mynetworks(struct walk *w, const struct restriction_use *use)
+{
+    const struct policy_question *q = w->question;
+    struct err err;
+
+    (void)use;
+    switch (match_list_has(w->policy->clients[POLICY_MYNETWORKS], q->client_name, q->client_address, q->by, &err)) {
+    case TABLE_FOUND:
+        return WALK_PERMIT;
+    case TABLE_NOT_FOUND:
+        return WALK_ON;
+    default:
+        walk_warn(w, "mynetworks: %s", err.text);
+        return walk_temporary(w, w->subject.about);
+    }
+}
+
+static enum walk_result permit_inet_interfaces(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return w->question->client_is_own_address ? WALK_PERMIT : WALK_ON;
+}
+
+static enum walk_result permit_sasl_authenticated(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return w->question->authenticated ? WALK_PERMIT : WALK_ON;
+}
+
+/* Client certificates come with TLS. */
+static enum walk_result without_tls(struct walk *w, const struct restriction_use *use)
+{
+    (void)w;
+    (void)use;
+    return WALK_ON;
+}
+
+static enum walk_result reject_plaintext_session(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return walk_refuse(w, w->params->plaintext_reject_code, DSN(7, 1), "Session encryption is required");
+}
+
+static enum walk_result reject_unauth_pipelining(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    if (!w->question->pipelined)
+        return WALK_ON;
+    return walk_reject(w, 503, DSN(5, 0), w->subject, S("Improper use of SMTP command pipelining"));
+}
+
+/* ---- sender and recipient ---- */
+/* Do we take responsibility for this recipient's domain, without it being routed on by its local part?  False: *RESULT
+ * is what to return. */
+static bool ask_destination(struct walk *w, bool *is_ours, enum walk_result *result)
+{
+    const int64_t ours = RESOLVE_LOCAL | RESOLVE_VIRTUAL_ALIAS | RESOLVE_VIRTUAL_MAILBOX | RESOLVE_RELAY;
+    const struct resolved *to;
+
+    *is_ours = false;
+    if (w->question->recipient.p == NULL)
+        return true;
+    if (!walk_resolve_recipient(w, &to, result))
+        return false;
+    *is_ours = (to->flags & ours) != 0 && (to->flags & RESOLVE_ROUTED) == 0;
+    return true;
+}
+
+static enum walk_result permit_auth_destination(struct walk *w, const struct restriction_use *use)
+{
+    enum walk_result result;
+    bool is_ours;
+
+    (void)use;
+    if (!ask_destination(w, &is_ours, &result))
+        return result;
+    return is_ours ? WALK_PERMIT : WALK_ON;
+}
+
+static enum walk_result refuse_foreign(struct walk *w, int code)
+{
+    enum walk_result result;
+    bool is_ours;
+
+    if (w->question->recipient.p == NULL)
+        return WALK_ON;
+    if (!ask_destination(w, &is_ours, &result))
+        return result;
+    return is_ours ? WALK_ON
+                   : walk_refuse(w, code, DSN(7, 1), "<%.*s>: Relay access denied", S_ARG(w->question->recipient));
+}
+
+static enum walk_result reject_unauth_destination(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return refuse_foreign(w, w->params->relay_domains_reject_code);
+}
+
+static enum walk_result defer_unauth_destination(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return refuse_foreign(w, 454);
+}
+
+static enum walk_result reject_unlisted_recipient(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return listed_recipient(w);
+}
+
+static enum walk_result reject_unlisted_sender(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return listed_sender(w);
+}
+
+static enum walk_result reject_multi_recipient_bounce(struct walk *w, const struct restriction_use *use)
+{
+    const struct policy_question *q = w->question;
+
+    (void)use;
+    if (q->sender.p == NULL || q->sender.n > 0 || q->recipients < 2)
+        return WALK_ON;
+    return walk_reject(w, w->params->multi_recipient_bounce_reject_code, DSN(5, 3), w->subject,
+                       S("Multi-recipient bounce"));
+}
+
 /* ---- check_*_access ---- */
 static enum walk_result check_client_access(struct walk *w, const struct restriction_use *use)
 {
-    const struct policy_question *q = w->question;
-    AUTO_BUF struct buf about = BUF_INIT(400);
+    return access_host(w, use->access, w->question->client_name, w->question->client_address, walk_client(w));
+}
 
-    (void)buf_addf(&about, "%.*s[%.*s]", S_ARG(q->client_name), S_ARG(q->client_address));
-    return access_check_host(w, use->access, q->client_name, q->client_address, buf_slice(&about), "Client host");
+static enum walk_result check_reverse_client_access(struct walk *w, const struct restriction_use *use)
+{
+    struct walk_subject subject = {w->question->reverse_name, "Unverified Client host"};
+
+    return access_host(w, use->access, w->question->reverse_name, w->question->client_address, subject);
+}
+
+/* Of local_header_rewrite_clients: what the table says does not matter. */
+static enum walk_result check_address_map(struct walk *w, const struct restriction_use *use)
+{
+    AUTO_BUF struct buf value = BUF_INIT(4096);
+    struct err err;
+
+    switch (table_get(use->access, w->question->client_address, w->question->by, &value, &err)) {
+    case TABLE_FOUND:
+        return WALK_PERMIT;
+    case TABLE_NOT_FOUND:
+        return WALK_ON;
+    default:
+        return walk_table_trouble(w, table_name(use->access), w->question->client_address, walk_client(w), &err);
+    }
 }
 
 static enum walk_result check_helo_access(struct walk *w, const struct restriction_use *use)
 {
-    slice helo = w->question->helo;
+    bool found = false;
 
-    return helo.p == NULL ? WALK_ON : access_check_domain(w, use->access, helo, helo, "Helo command");
+    return w->question->helo.p == NULL ? WALK_ON
+                                       : access_domain(w, use->access, w->question->helo, walk_helo(w), &found);
 }
 
 static enum walk_result check_sender_access(struct walk *w, const struct restriction_use *use)
 {
-    slice sender = w->question->sender;
-    slice null_key = slice_text(w->policy->params->smtpd_null_access_lookup_key);
+    const struct resolved *to;
+    enum walk_result result;
 
-    if (sender.p == NULL)
+    if (w->question->sender.p == NULL)
         return WALK_ON;
-    return access_check_mail(w, use->access, sender.n > 0 ? sender : null_key, sender, "Sender address");
+    if (w->question->sender.n == 0)
+        return access_mail(w, use->access, slice_text(w->params->smtpd_null_access_lookup_key), walk_sender(w));
+    return walk_resolve_sender(w, &to, &result) ? access_mail(w, use->access, to->recipient, walk_sender(w)) : result;
 }
 
 static enum walk_result check_recipient_access(struct walk *w, const struct restriction_use *use)
 {
-    slice recipient = w->question->recipient;
+    const struct resolved *to;
+    enum walk_result result;
 
-    return recipient.p == NULL ? WALK_ON : access_check_mail(w, use->access, recipient, recipient, "Recipient address");
+    if (w->question->recipient.p == NULL)
+        return WALK_ON;
+    return walk_resolve_recipient(w, &to, &result) ? access_mail(w, use->access, to->recipient, walk_recipient(w))
+                                                   : result;
+}
+
+static enum walk_result check_etrn_access(struct walk *w, const struct restriction_use *use)
+{
+    struct walk_subject subject = {w->question->etrn_domain, "Etrn command"};
+    bool found = false;
+
+    return subject.about.p == NULL ? WALK_ON : access_domain(w, use->access, subject.about, subject, &found);
 }
 
 static const struct restriction restrictions[] = {
     {.name = "permit", .check = permit, .ends_list = true},
     {.name = "reject", .check = reject, .guards_relaying = true},
     {.name = "defer", .check = defer, .guards_relaying = true},
+    {.name = "defer_if_permit", .check = defer_if_permit, .guards_relaying = true},
+    {.name = "defer_if_reject", .check = defer_if_reject},
+    {.name = "warn_if_reject", .check = warn_if_reject, .is_prefix = true},
+    {.name = "sleep", .check = sleep_for, .argument = ARGUMENT_SECONDS},
     {.name = "permit_mynetworks", .check = permit_mynetworks},
+    {.name = "permit_inet_interfaces", .check = permit_inet_interfaces},
     {.name = "permit_sasl_authenticated", .check = permit_sasl_authenticated},
+    {.name = "permit_tls_all_clientcerts", .check = without_tls},
+    {.name = "permit_tls_clientcerts", .check = without_tls},
+    {.name = "check_ccert_access", .check = without_tls, .argument = ARGUMENT_TABLE},
+    {.name = "reject_plaintext_session", .check = reject_plaintext_session},
+    {.name = "reject_unauth_pipelining", .check = reject_unauth_pipelining},
     {.name = "permit_auth_destination", .check = permit_auth_destination},
     {.name = "reject_unauth_destination", .check = reject_unauth_destination, .guards_relaying = true},
     {.name = "defer_unauth_destination", .check = defer_unauth_destination, .guards_relaying = true},
     {.name = "reject_unlisted_recipient", .check = reject_unlisted_recipient},
     {.name = "check_recipient_maps", .check = reject_unlisted_recipient},
-    {.name = "warn_if_reject", .check = warn_if_reject, .is_prefix = true},
-    {.name = "check_client_access", .check = check_client_access, .takes_table = true},
-    {.name = "check_helo_access", .check = check_helo_access, .takes_table = true},
-    {.name = "check_sender_access", .check = check_sender_access, .takes_table = true},
-    {.name = "check_recipient_access", .check = check_recipient_access, .takes_table = true},
+    {.name = "reject_unlisted_sender", .check = reject_unlisted_sender},
+    {.name = "reject_multi_recipient_bounce", .check = reject_multi_recipient_bounce},
+    {.name = "check_client_access", .check = check_client_access, .argument = ARGUMENT_TABLE},
+    {.name = "check_reverse_client_hostname_access", .check = check_reverse_client_access, .argument = ARGUMENT_TABLE},
+    {.name = "check_address_map", .check = check_address_map, .argument = ARGUMENT_TABLE},
+    {.name = "check_helo_access", .check = check_helo_access, .argument = ARGUMENT_TABLE},
+    {.name = "check_sender_access", .check = check_sender_access, .argument = ARGUMENT_TABLE},
+    {.name = "check_recipient_access", .check = check_recipient_access, .argument = ARGUMENT_TABLE},
+    {.name = "check_etrn_access", .check = check_etrn_access, .argument = ARGUMENT_TABLE},
 };
 
 const struct restriction *restriction_find(slice name)

@@ -302,6 +302,10 @@ void envelope_record(struct message *m, int type, slice data)
 
 void extracted_record(struct message *m, int type, slice data)
 {
+    if (type == RECORD_FLAGS) {
+        flags_record(m, data);
+        return;
+    }
     if (!record_in_extracted(type)) {
         reject_type(m, type, "extracted envelope");
         return;

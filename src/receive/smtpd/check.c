@@ -1,30 +1,64 @@
 /* Restriction lists at their moment: with smtpd_delay_reject, all up to the recipient's are asked at RCPT. */
+#include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "receive/smtpd/session.h"
 
-/* Where the answer's side effects go: log lines, hold, discard, filter ... */
-static void take_notes(struct session *s, const char *where, const struct policy_note *note, slice recipient)
+static void add_prepend(struct session *s, slice line)
 {
-    for (; note != NULL; note = note->next) {
-        session_log_action(s, note->verb, where, note->text, recipient);
-        if (slice_eq(slice_text(note->verb), S("hold")))
-            s->t.hold_or_discard |= 4;
-        else if (slice_eq(slice_text(note->verb), S("discard")))
-            s->t.hold_or_discard |= 8;
-        else if (slice_eq(slice_text(note->verb), S("filter")))
-            s->t.filter = arena_keep(&s->message_arena, note->argument, s->t.filter);
-        else if (slice_eq(slice_text(note->verb), S("redirect")))
-            s->t.redirect = arena_keep(&s->message_arena, note->argument, s->t.redirect);
-        else if (slice_eq(slice_text(note->verb), S("prepend"))) {
-            struct prepend *p = ARENA_NEW(&s->message_arena, struct prepend), **at = &s->t.prepends;
+    struct prepend *p = ARENA_NEW(&s->message_arena, struct prepend), **at = &s->t.prepends;
 
-            if (p == NULL || !arena_copy(&s->message_arena, note->argument, &p->line))
-                continue;
-            while (*at != NULL)
-                at = &(*at)->next;
-            *at = p;
-        }
+    if (p == NULL || !arena_copy(&s->message_arena, line, &p->line))
+        return;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = p;
+}
+
+static void add_bcc(struct session *s, slice address)
+{
+    struct bcc *b = ARENA_NEW(&s->message_arena, struct bcc), **at = &s->t.bccs;
+
+    if (b == NULL || !arena_copy(&s->message_arena, address, &b->address))
+        return;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = b;
+}
+
+/* Where the answer's side effects go: log lines, hold, discard, filter ... */
+static void take_note(struct session *s, const char *where, const struct policy_note *note, slice recipient)
+{
+    slice verb = slice_text(note->verb);
+
+    if (verb.n == 0) {
+        event_info("%.*s", S_ARG(note->text));
+        return;
     }
+    if (slice_eq(verb, S("prepend"))) {
+        add_prepend(s, note->argument);
+        return;
+    }
+    if (slice_eq(verb, S("hold")) && s->t.held)
+        return;
+    session_log_action(s, note->verb, where, note->text, recipient);
+    if (slice_eq(verb, S("hold")))
+        s->t.held = true;
+    else if (slice_eq(verb, S("discard")))
+        s->t.discarded = true;
+    else if (slice_eq(verb, S("filter")))
+        s->t.filter = arena_keep(&s->message_arena, note->argument, s->t.filter);
+    else if (slice_eq(verb, S("redirect")))
+        s->t.redirect = arena_keep(&s->message_arena, note->argument, s->t.redirect);
+    else if (slice_eq(verb, S("bcc")))
+        add_bcc(s, note->argument);
+}
+
+static void log_warnings(const struct buf *warning)
+{
+    slice rest = buf_slice(warning), line;
+
+    while (cut_field(&rest, '\n', &line) && line.n > 0)
+        event_warning("%.*s", S_ARG(line));
 }
 
 /* One question for this session; results live until the command ends. */
@@ -45,10 +79,15 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient)
         .resolver = s->world->resolver,
         .client_name = s->client_name,
         .client_address = s->client_address,
+        .reverse_name = s->reverse_name,
         .client = s->client,
+        .client_is_own_address = s->is_own_address,
         .helo = s->helo,
         .sender = s->t.sender,
         .recipient = recipient,
+        .recipients = s->t.recipients,
+        .pipelined = s->pipelined,
+        .if_permit = s->if_permit,
         .arena = &a->arena,
         .by = deadline_in(s->world->params->ipc_timeout_us),
     };
@@ -57,9 +96,9 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient)
 static bool conclude(struct session *s, const char *where, const struct policy_answer *a, slice recipient,
                      const struct buf *warning)
 {
-    if (warning->n > 0)
-        event_warning("%s", buf_text(warning));
-    take_notes(s, where, a->notes, recipient);
+    log_warnings(warning);
+    for (const struct policy_note *note = a->notes; note != NULL; note = note->next)
+        take_note(s, where, note, recipient);
     if (a->verdict != POLICY_REFUSE)
         return true;
     (void)session_refuse(s, where, a, recipient);
@@ -76,54 +115,117 @@ static bool ask(struct session *s, struct asking *a, enum policy_list list, cons
     return conclude(s, where, &answer, recipient, &warning);
 }
 
-static bool ask_alone(struct session *s, enum policy_list list, const char *where)
+/* Nothing refused: does a list want to defer then? */
+static bool settle(struct session *s, const struct asking *a, const char *where, slice recipient)
 {
-    CLEANUP(asking_done) struct asking a;
+    struct policy_answer answer = policy_settle(&a->question);
 
-    asking_begin(&a, s, (slice){0});
-    return ask(s, &a, list, where, (slice){0});
+    if (answer.verdict != POLICY_REFUSE)
+        return true;
+    (void)session_refuse(s, where, &answer, recipient);
+    return false;
+}
+
+static bool ask_listed(struct session *s, struct asking *a, const char *where, slice recipient,
+                       struct policy_answer (*ask_policy)(struct policy *, struct policy_question *, struct buf *))
+{
+    AUTO_BUF struct buf warning = BUF_INIT(2000);
+    struct policy_answer answer = ask_policy(s->world->policy, &a->question, &warning);
+
+    return conclude(s, where, &answer, recipient, &warning);
+}
+
+/* A list that is asked at its own command; what it wants deferred is remembered for RCPT. */
+static bool ask_early(struct session *s, struct asking *a, enum policy_list list, const char *where)
+{
+    struct policy_deferral *d = &s->if_permit;
+
+    if (!ask(s, a, list, where, (slice){0}))
+        return false;
+    if (!d->active && a->question.if_permit.active) {
+        *d = a->question.if_permit;
+        d->text = arena_keep(&s->arena, d->text, S("Service unavailable"));
+    }
+    return true;
 }
 
 bool check_client(struct session *s)
 {
-    return s->world->params->smtpd_delay_reject || ask_alone(s, POLICY_CLIENT, "CONNECT");
+    CLEANUP(asking_done) struct asking a;
+
+    if (s->world->params->smtpd_delay_reject)
+        return true;
+    asking_begin(&a, s, (slice){0});
+    return ask_early(s, &a, POLICY_CLIENT, "CONNECT");
 }
 
-bool check_helo(struct session *s)
+bool check_helo(struct session *s, slice name)
 {
-    return s->world->params->smtpd_delay_reject || ask_alone(s, POLICY_HELO, s->is_esmtp ? "EHLO" : "HELO");
+    CLEANUP(asking_done) struct asking a;
+    slice before = s->helo;
+    bool good;
+
+    if (s->world->params->smtpd_delay_reject)
+        return true;
+    asking_begin(&a, s, (slice){0});
+    a.question.helo = s->helo = name; /* the log line shows it */
+    good = ask_early(s, &a, POLICY_HELO, s->where == COMMAND_EHLO ? "EHLO" : "HELO");
+    s->helo = before;
+    return good;
 }
 
 bool check_sender(struct session *s)
 {
-    return s->world->params->smtpd_delay_reject || ask_alone(s, POLICY_SENDER, "MAIL");
+    CLEANUP(asking_done) struct asking a;
+
+    if (s->world->params->smtpd_delay_reject)
+        return true;
+    asking_begin(&a, s, (slice){0});
+    return ask_early(s, &a, POLICY_SENDER, "MAIL") &&
+           (!s->world->params->smtpd_reject_unlisted_sender || ask_listed(s, &a, "MAIL", (slice){0}, policy_listed_sender));
 }
 
+/* With one recipient these lists see it, since what they say is said about that one. */
 bool check_data(struct session *s, enum policy_list list, const char *where)
 {
-    return ask_alone(s, list, where);
+    CLEANUP(asking_done) struct asking a;
+    slice recipient = s->t.recipients == 1 ? s->t.first_recipient : (slice){0};
+
+    if (s->t.discarded)
+        return true;
+    asking_begin(&a, s, recipient);
+    a.question.if_permit.active = false;
+    return ask(s, &a, list, where, recipient) && settle(s, &a, where, recipient);
 }
 
 bool check_recipient(struct session *s, slice recipient, const char *where)
 {
-    static const enum policy_list delayed[] = {POLICY_CLIENT, POLICY_HELO, POLICY_SENDER};
-    const enum policy_list relay_first[] = {POLICY_RELAY, POLICY_RECIPIENT}, relay_last[] = {POLICY_RECIPIENT, POLICY_RELAY};
     const struct params *c = s->world->params;
-    const enum policy_list *both = c->smtpd_relay_before_recipient_restrictions ? relay_first : relay_last;
+    const enum policy_list relay = c->smtpd_relay_before_recipient_restrictions ? POLICY_RELAY : POLICY_RECIPIENT;
+    const struct {
+        enum policy_list list;
+        bool wanted;
+    } lists[] = {
+        {POLICY_CLIENT, c->smtpd_delay_reject},
+        {POLICY_HELO, c->smtpd_delay_reject && s->helo.p != NULL},
+        {POLICY_SENDER, c->smtpd_delay_reject && s->t.sender.p != NULL},
+        {relay, true},
+        {relay == POLICY_RELAY ? POLICY_RECIPIENT : POLICY_RELAY, true},
+    };
     CLEANUP(asking_done) struct asking a;
 
+    if (s->t.discarded)
+        return true;
     asking_begin(&a, s, recipient);
-    for (size_t i = 0; c->smtpd_delay_reject && i < COUNT_OF(delayed); i++)
-        if (!ask(s, &a, delayed[i], where, recipient))
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        if (lists[i].wanted && !ask(s, &a, lists[i].list, where, recipient))
             return false;
-    for (size_t i = 0; i < 2; i++)
-        if (!ask(s, &a, both[i], where, recipient))
+        if (s->t.discarded)
+            return true;
+        if (lists[i].list == POLICY_SENDER && lists[i].wanted && c->smtpd_reject_unlisted_sender &&
+            !ask_listed(s, &a, where, recipient, policy_listed_sender))
             return false;
-    if (c->smtpd_reject_unlisted_recipient) {
-        AUTO_BUF struct buf warning = BUF_INIT(2000);
-        struct policy_answer answer = policy_listed_recipient(s->world->policy, &a.question, &warning);
-
-        return conclude(s, where, &answer, recipient, &warning);
     }
-    return true;
+    return settle(s, &a, where, recipient) &&
+           (!c->smtpd_reject_unlisted_recipient || ask_listed(s, &a, where, recipient, policy_listed_recipient));
 }

@@ -98,6 +98,7 @@ static bool conclude(struct session *s, int64_t status, slice reason)
     s->data_bytes = -1;
     if (status == CLEANUP_OK) {
         s->ok[COMMAND_DATA]++;
+        s->errors = s->junk = 0;
         return session_say(s, "250 2.0.0 Ok: queued as %s", s->t.submission.queue_id);
     }
     if ((status & CLEANUP_CONTENT) != 0 && reason.n > 0)
@@ -124,8 +125,7 @@ static bool finish(struct session *s, struct intake *in)
         s->data_bytes = -1;
         return !s->ended;
     }
-    if (!submit_record(to, RECORD_EXTRACTED, S(""), by, &err) || !submit_record(to, RECORD_END, S(""), by, &err) ||
-        !submit_finish(to, &s->message_arena, by, &status, &reason, &err))
+    if (!envelope_end(s, &err) || !submit_finish(to, &s->message_arena, by, &status, &reason, &err))
         event_warning("%s: %s", to->queue_id, err.text);
     return conclude(s, status, reason);
 }

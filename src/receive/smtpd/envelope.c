@@ -59,17 +59,26 @@ bool envelope_recipient(struct session *s, slice recipient, struct err *err)
     return submit_record(&s->t.submission, RECORD_RECIPIENT, recipient, ipc_by(s), err);
 }
 
-/* What access tables asked for, before the content. */
+/* What access tables asked for: all of it before the content, what came later behind it.  Each is said once. */
 static bool envelope_actions(struct session *s, struct err *err)
 {
     struct submission *to = &s->t.submission;
 
-    if (s->t.hold_or_discard != 0 &&
-        !submit_recordf(to, ipc_by(s), err, RECORD_FLAGS, "%lld", (long long)s->t.hold_or_discard))
+    int64_t flags = (s->t.held ? CLEANUP_HOLD : 0) | (s->t.discarded ? CLEANUP_DISCARD : 0);
+
+    if (flags != s->t.told_flags && !submit_recordf(to, ipc_by(s), err, RECORD_FLAGS, "%lld", (long long)flags))
         return false;
+    s->t.told_flags = flags;
+    for (const struct bcc *b = s->t.bccs; b != NULL; b = b->next)
+        if (!attribute(s, "notify_flags", S("1"), err) || !submit_record(to, RECORD_RECIPIENT, b->address, ipc_by(s), err))
+            return false;
     if (s->t.filter.n > 0 && !submit_record(to, RECORD_LONG_TEXT, s->t.filter, ipc_by(s), err))
         return false;
-    return s->t.redirect.n == 0 || submit_record(to, RECORD_REDIRECT, s->t.redirect, ipc_by(s), err);
+    if (s->t.redirect.n > 0 && !submit_record(to, RECORD_REDIRECT, s->t.redirect, ipc_by(s), err))
+        return false;
+    s->t.filter = s->t.redirect = S("");
+    s->t.bccs = NULL;
+    return true;
 }
 
 static bool received_header(struct session *s, struct err *err)
@@ -103,4 +112,12 @@ bool envelope_content(struct session *s, struct err *err)
         if (!submit_record(&s->t.submission, RECORD_TEXT, p->line, ipc_by(s), err))
             return false;
     return received_header(s, err);
+}
+
+bool envelope_end(struct session *s, struct err *err)
+{
+    struct submission *to = &s->t.submission;
+
+    return submit_record(to, RECORD_EXTRACTED, S(""), ipc_by(s), err) && envelope_actions(s, err) &&
+           submit_record(to, RECORD_END, S(""), ipc_by(s), err);
 }

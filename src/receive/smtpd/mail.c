@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 
 #include "core/base/cut.h"
+#include "core/net/endpoint.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
 #include "mail/syntax/address.h"
@@ -15,6 +16,26 @@ void transaction_reset(struct session *s)
     arena_reset(&s->message_arena);
 }
 
+/* A domain is a host name (a final dot is forgiven) or a literal; a local part is no option of a program. */
+static bool is_good_address(slice address)
+{
+    size_t at = slice_find_last(address, '@');
+    struct endpoint literal;
+    slice domain;
+
+    if (address.n > 0 && address.p[0] == '-')
+        return false;
+    if (at == SLICE_NONE)
+        return true;
+    domain = slice_skip(address, at + 1);
+    if (domain.n > 0 && domain.p[0] == '[')
+        return domain_is_literal(domain) && endpoint_parse(domain, &literal) &&
+               (literal.u.any.sa_family == AF_INET || slice_starts_case(slice_skip(domain, 1), S("IPv6:")));
+    if (domain.n > 1 && domain.p[domain.n - 1] == '.')
+        domain.n--;
+    return hostname_valid(domain);
+}
+
 /* "FROM:" or "TO:", then the path.  True: *ADDRESS is in the message's arena, *REST are the parameters. */
 static bool parse_path(struct session *s, slice *arguments, slice word, bool allow_empty, slice *address, bool *bad_path)
 {
@@ -25,18 +46,23 @@ static bool parse_path(struct session *s, slice *arguments, slice word, bool all
     cut_blanks(arguments);
     if (!cut_prefix_case(arguments, word))
         return false;
-    cut_blanks(arguments);
     if (!cut_char(arguments, ':'))
         return false;
     cut_blanks(arguments);
     if (arguments->n == 0)
         return false;
     *bad_path = true;
-    return cut_smtp_path(arguments, &options, &out) && arena_copy(&s->message_arena, buf_slice(&out), address);
+    return cut_smtp_path(arguments, &options, &out) && (arguments->n == 0 || arguments->p[0] == ' ' || arguments->p[0] == '\t') &&
+           is_good_address(buf_slice(&out)) && arena_copy(&s->message_arena, buf_slice(&out), address);
 }
 
+/* ARGUMENTS with "FROM:" or "TO:" still before them. */
 static void warn_syntax(struct session *s, const char *command, slice arguments)
 {
+    size_t colon = slice_find(arguments, ':');
+
+    if (colon != SLICE_NONE)
+        arguments = slice_trim(slice_skip(arguments, colon + 1));
     event_warning("Illegal address syntax from %.*s in %s command: %.*s", S_ARG(s->client_label), command,
                   S_ARG(slice_head(arguments, 200)));
 }
@@ -130,6 +156,18 @@ static bool submit_trouble(struct session *s, const struct err *err)
     return session_say(s, "451 4.3.0 Error: queue file write error");
 }
 
+/* The first ones beyond the limit are no errors: a client may find the limit by trying. */
+static bool too_many_recipients(struct session *s)
+{
+    bool more = session_say(s, "452 4.5.3 Error: too many recipients");
+
+    if (s->t.overshoot++ < (unsigned)s->world->params->smtpd_recipient_overshoot_limit) {
+        s->errors--;
+        s->ok[COMMAND_RCPT]++;
+    }
+    return more;
+}
+
 bool command_rcpt(struct session *s, slice arguments)
 {
     slice recipient, word, whole = slice_trim(arguments);
@@ -147,7 +185,7 @@ bool command_rcpt(struct session *s, slice arguments)
     while (cut_word(&arguments, " \t", &word))
         return session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(word));
     if (s->t.recipients >= (unsigned)s->world->params->smtpd_recipient_limit)
-        return session_say(s, "452 4.5.3 Error: too many recipients");
+        return too_many_recipients(s);
     if (!check_recipient(s, recipient, "RCPT"))
         return !s->ended;
     if (!s->t.queued && !envelope_begin(s, &err))
@@ -167,12 +205,16 @@ bool command_vrfy(struct session *s, slice arguments)
     slice shown = slice_trim(arguments), rest = shown;
     bool good;
 
+    s->junk++;
     if (s->world->params->disable_vrfy_command)
         return session_say(s, "502 5.5.1 VRFY command is disabled");
     if (shown.n == 0)
         return session_say(s, "501 5.5.4 Syntax: VRFY address");
-    if (!cut_smtp_path(&rest, &options, &out) || slice_trim(rest).n > 0)
+    if (!cut_smtp_path(&rest, &options, &out) || slice_trim(rest).n > 0 || !is_good_address(buf_slice(&out))) {
+        event_warning("Illegal address syntax from %.*s in VRFY command: %.*s", S_ARG(s->client_label),
+                      S_ARG(slice_head(shown, 200)));
         return session_say(s, "501 5.1.3 Bad recipient address syntax");
+    }
     good = check_recipient(s, buf_slice(&out), "VRFY");
     if (!good)
         return !s->ended;

@@ -108,6 +108,7 @@ static void find_names(struct session *s)
 void peer_identify(struct session *s)
 {
     struct policy_question q = {.arena = &s->arena, .by = deadline_in(SECONDS(30))};
+    AUTO_BUF struct buf warning = BUF_INIT(2000); /* mynetworks says the same again at RCPT */
     char label[600];
 
     if (service_endpoints(s->stream, &s->client, &s->server)) {
@@ -128,7 +129,9 @@ void peer_identify(struct session *s)
     q.client_name = s->client_name;
     q.client_address = s->client_address;
     q.client = s->client;
-    s->in_mynetworks = policy_in_mynetworks(s->world->policy, &q);
-    s->local_context = endpoint_same_host(&s->client, &s->server);
-    s->bare_newline_ok = policy_excludes_bare_newline(s->world->policy, &q);
+    s->in_mynetworks = policy_client_in(s->world->policy, POLICY_MYNETWORKS, &q);
+    s->is_own_address = endpoint_same_host(&s->client, &s->server);
+    q.client_is_own_address = s->is_own_address;
+    s->local_context = policy_ask(s->world->policy, POLICY_REWRITE_HEADERS, &q, &warning).verdict == POLICY_PERMIT;
+    s->bare_newline_ok = policy_client_in(s->world->policy, POLICY_BARE_NEWLINE_OK, &q);
 }

@@ -79,6 +79,11 @@ bool session_refuse(struct session *s, const char *where, const struct policy_an
 static const char *const words[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_WORD) "UNKNOWN"};
 static const char *const names[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_NAME) "unknown"};
 
+const char *session_command_word(enum command command)
+{
+    return words[command];
+}
+
 void session_log_lost(struct session *s, const char *what)
 {
     if (s->ended)
@@ -104,7 +109,7 @@ void session_log_disconnect(struct session *s)
         else
             (void)buf_addf(&line, " %s=%u/%u", names[i], s->ok[i], s->total[i]);
     }
-    if (ok == total)
+    if (ok == total && total > 0)
         (void)buf_addf(&line, " commands=%u", total);
     else
         (void)buf_addf(&line, " commands=%u/%u", ok, total);

@@ -12,14 +12,13 @@ static bool hello(struct session *s, slice arguments, bool esmtp)
 
     if (name.n == 0)
         return session_say(s, "501 Syntax: %s hostname", esmtp ? "EHLO" : "HELO");
+    if (!arena_copy(&s->arena, slice_head(name, 512), &name))
+        return session_say(s, "452 4.3.1 Error: insufficient memory");
+    if (!check_helo(s, name))
+        return !s->ended;
     transaction_reset(s);
     s->is_esmtp = esmtp;
-    if (!arena_copy(&s->arena, slice_head(name, 512), &s->helo))
-        return session_say(s, "452 4.3.1 Error: insufficient memory");
-    if (!check_helo(s)) {
-        s->helo = (slice){0};
-        return !s->ended;
-    }
+    s->helo = name;
     s->ok[esmtp ? COMMAND_EHLO : COMMAND_HELO]++;
     return true;
 }
@@ -78,6 +77,7 @@ static bool command_rset(struct session *s, slice arguments)
     if (slice_trim(arguments).n > 0)
         return session_say(s, "501 5.5.4 Syntax: RSET");
     transaction_reset(s);
+    s->junk++;
     s->ok[COMMAND_RSET]++;
     return session_say(s, "250 2.0.0 Ok");
 }
@@ -109,13 +109,90 @@ static const struct {
 /* Clients that are no mail clients: smtpd_forbidden_commands, or a header line where a command should be. */
 static bool is_foreign(const struct session *s, slice word, slice line)
 {
-    slice list = slice_text(s->world->params->smtpd_forbidden_commands), item;
     size_t colon = slice_find(word, ':');
+
+    if (word.n > 0 && policy_forbids_command(s->world->policy, word, session_by(s)))
+        return true;
+    return colon != SLICE_NONE && colon > 0 && colon + 1 == word.n && line.n > 0;
+}
+
+static bool is_ignored(const struct session *s, slice word)
+{
+    slice list = slice_text(s->world->params->smtpd_noop_commands), item;
 
     while (cut_word(&list, ", \t\r\n", &item))
         if (slice_eq_case(item, word))
             return true;
-    return colon != SLICE_NONE && colon > 0 && colon + 1 == word.n && line.n > 0;
+    return false;
+}
+
+/* RFC 2920: behind these a client waits for the reply; without ESMTP, behind any command.  What comes behind QUIT is never
+ * read. */
+static bool must_wait(const struct session *s, enum command command)
+{
+    switch (command) {
+    case COMMAND_EHLO:
+    case COMMAND_DATA:
+    case COMMAND_VRFY:
+    case COMMAND_NOOP:
+        return true;
+    case COMMAND_QUIT:
+        return false;
+    default:
+        return !s->is_esmtp;
+    }
+}
+
+static bool add_escaped(struct buf *out, slice text)
+{
+    bool good = true;
+
+    for (size_t i = 0; good && i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if (c == '\r')
+            good = buf_add(out, S("\\r"));
+        else if (c == '\n')
+            good = buf_add(out, S("\\n"));
+        else if (c == '\t')
+            good = buf_add(out, S("\\t"));
+        else if (c == '\\')
+            good = buf_add(out, S("\\\\"));
+        else if (c < ' ' || c > '~')
+            good = buf_addf(out, "\\%03o", c);
+        else
+            good = buf_add_char(out, (char)c);
+    }
+    return good;
+}
+
+/* A client that talks ahead where it must not: said once.  False: smtpd_forbid_unauth_pipelining ends the session. */
+static bool note_pipelining(struct session *s, enum command command)
+{
+    AUTO_BUF struct buf ahead = BUF_INIT(1000);
+
+    if (s->pipelined || stream_buffered(s->stream) == 0 || !must_wait(s, command))
+        return true;
+    s->pipelined = true;
+    (void)add_escaped(&ahead, slice_head(stream_ahead(s->stream), 100));
+    event_info("improper command pipelining after %s from %.*s: %s", session_command_word(command), S_ARG(s->client_label),
+               buf_text(&ahead));
+    if (!s->world->params->smtpd_forbid_unauth_pipelining)
+        return true;
+    (void)session_say(s, "554 5.5.0 Error: SMTP protocol synchronization");
+    s->ended = true;
+    return false;
+}
+
+static bool run_command(struct session *s, enum command command, slice arguments)
+{
+    s->where = command;
+    s->total[command]++;
+    if (!note_pipelining(s, command))
+        return false;
+    if (s->denied && command != COMMAND_QUIT)
+        return session_say(s, "503 5.7.0 Error: access denied for %.*s", S_ARG(s->client_label));
+    return commands[command].run(s, arguments);
 }
 
 static bool dispatch(struct session *s, slice line)
@@ -123,15 +200,17 @@ static bool dispatch(struct session *s, slice line)
     slice rest = line, word = S("");
 
     (void)cut_word(&rest, " \t", &word);
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (slice_eq_case(word, commands[i].word)) {
-            s->where = (enum command)i;
-            s->total[i]++;
-            return commands[i].run(s, rest);
-        }
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (slice_eq_case(word, commands[i].word))
+            return run_command(s, (enum command)i, rest);
+    if (is_ignored(s, word)) {
+        s->junk++;
+        return session_say(s, "250 2.0.0 Ok");
     }
     s->where = COMMAND_UNKNOWN;
     s->total[COMMAND_UNKNOWN]++;
+    if (s->denied)
+        return session_say(s, "503 5.7.0 Error: access denied for %.*s", S_ARG(s->client_label));
     if (is_foreign(s, word, line)) {
         event_warning("non-SMTP command from %.*s: %.*s", S_ARG(s->client_label), S_ARG(slice_head(line, 100)));
         (void)session_say(s, "221 2.7.0 Error: I can break rules, too. Goodbye.");
@@ -142,26 +221,27 @@ static bool dispatch(struct session *s, slice line)
 }
 
 /* After too many errors: slower, then the end. */
-static bool punish(struct session *s, unsigned errors_before)
+static bool punish(struct session *s, unsigned errors_before, unsigned junk_before)
 {
     const struct params *c = s->world->params;
     struct err err;
 
-    if (s->errors >= (unsigned)c->smtpd_hard_error_limit ||
-        (c->smtpd_junk_command_limit > 0 && s->junk > (unsigned)c->smtpd_junk_command_limit)) {
-        session_log_lost(s, "too many errors");
-        (void)session_say(s, "421 4.7.0 %s Error: too many errors", c->myhostname);
+    if (s->junk > junk_before && s->junk > (unsigned)c->smtpd_junk_command_limit + 1)
+        s->errors++;
+    if (s->errors > errors_before && s->errors > (unsigned)c->smtpd_soft_error_limit &&
+        !task_sleep(deadline_in(c->smtpd_error_sleep_time_us), &err))
         return false;
-    }
-    if (s->errors > errors_before && s->errors > (unsigned)c->smtpd_soft_error_limit)
-        return task_sleep(deadline_in(c->smtpd_error_sleep_time_us), &err);
-    return true;
+    if (s->errors < (unsigned)c->smtpd_hard_error_limit)
+        return true;
+    session_log_lost(s, "too many errors");
+    (void)session_say(s, "421 4.7.0 %s Error: too many errors", c->myhostname);
+    return false;
 }
 
 /* False: the session is over. */
 static bool one_command(struct session *s)
 {
-    unsigned errors = s->errors;
+    unsigned errors = s->errors, junk = s->junk;
     struct err err;
     slice line;
 
@@ -172,7 +252,7 @@ static bool one_command(struct session *s)
     case STREAM_TOO_LONG:
         s->where = COMMAND_UNKNOWN;
         s->total[COMMAND_UNKNOWN]++;
-        return session_say(s, "500 5.5.2 Error: line too long") && punish(s, errors);
+        return session_say(s, "500 5.5.2 Error: line too long") && punish(s, errors, junk);
     case STREAM_FAILED:
         if (err.kind == ERR_TIMEOUT) {
             session_log_lost(s, "timeout");
@@ -190,10 +270,8 @@ static bool one_command(struct session *s)
     }
     s->before_command = false;
     if (slice_has_nul(line))
-        return session_say(s, "500 5.5.2 Error: bad syntax") && punish(s, errors);
-    if (s->junk > 0 && s->where == COMMAND_DATA)
-        s->junk = 0;
-    return dispatch(s, slice_trim_end(line)) && punish(s, errors);
+        return session_say(s, "500 5.5.2 Error: bad syntax") && punish(s, errors, junk);
+    return dispatch(s, slice_trim_end(line)) && punish(s, errors, junk);
 }
 
 static void session_done(struct session *s)
@@ -217,7 +295,8 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
 
     peer_identify(&s);
     event_info("connect from %.*s", S_ARG(s.client_label));
-    if (check_client(&s) && session_say(&s, "220 %.*s", S_ARG(world->banner)))
+    s.denied = !check_client(&s);
+    if (!s.ended && (s.denied || session_say(&s, "220 %.*s", S_ARG(world->banner))))
         while (one_command(&s))
             if (service_is_draining() && !s.t.open && stream_buffered(stream) == 0) {
                 (void)session_say(&s, "421 4.3.2 %s Service shutting down", world->params->myhostname);

@@ -37,8 +37,14 @@ struct transaction {
     slice first_recipient;
     struct submission submission;
     bool queued;             /* the submission is under way */
-    int64_t hold_or_discard; /* cleanup flags from access tables */
+    unsigned overshoot;      /* recipients beyond the limit */
+    bool held, discarded;    /* access tables said so */
+    int64_t told_flags;      /* what cleanup knows of that */
     slice filter, redirect;
+    struct bcc {
+        struct bcc *next;
+        slice address;
+    } *bccs;
     struct prepend {
         struct prepend *next;
         slice line;
@@ -55,7 +61,8 @@ struct session {
     struct endpoint client, server;
     slice client_name, reverse_name, client_address, client_port, server_address, server_port;
     slice client_label; /* "name[addr]" */
-    bool in_mynetworks, local_context;
+    bool in_mynetworks, is_own_address;
+    bool local_context; /* local_header_rewrite_clients: headers are completed as for our own users */
     bool bare_newline_ok; /* excluded from the bare newline rules */
 
     slice helo;         /* .p NULL before HELO */
@@ -65,7 +72,10 @@ struct session {
     int64_t data_bytes; /* seen in DATA so far; -1: not in DATA */
 
     unsigned ok[COMMAND_COUNT], total[COMMAND_COUNT];
-    unsigned errors, junk;
+    unsigned errors, junk; /* since a message was taken */
+    bool denied;           /* refused at CONNECT: nothing but QUIT is answered */
+    bool pipelined;        /* talked ahead where it must not */
+    struct policy_deferral if_permit; /* from the lists asked before RCPT; text in ARENA */
     bool ended;
     struct transaction t;
 };
@@ -86,6 +96,8 @@ deadline session_by(const struct session *s);
 void session_log_action(struct session *s, const char *verb, const char *where, slice text, slice recipient);
 /* Refuses in the client's face and in the log: CODE DSN TEXT.  False: 421 or 521, the session ends. */
 bool session_refuse(struct session *s, const char *where, const struct policy_answer *a, slice recipient);
+/* "MAIL", "UNKNOWN" */
+const char *session_command_word(enum command command);
 /* "lost connection after DATA (12 bytes) from CLIENT" and its kin. */
 void session_log_lost(struct session *s, const char *what);
 void session_log_disconnect(struct session *s);
@@ -102,14 +114,16 @@ bool envelope_begin(struct session *s, struct err *err);
 bool envelope_recipient(struct session *s, slice recipient, struct err *err);
 /* M and the Received header. */
 bool envelope_content(struct session *s, struct err *err);
+/* What the lists of the end of data asked for, and the end. */
+bool envelope_end(struct session *s, struct err *err);
 
 /* ---- data.c ---- */
 bool command_data(struct session *s, slice arguments);
 
 /* ---- check.c: restriction lists at their moment ---- */
+/* True: go on; false: refused (the reply has been given); s->ended tells whether the session is over. */
 bool check_client(struct session *s);
-bool check_helo(struct session *s);
-/* True: go on; false: refused (the reply has been given). *ENDED tells whether the session is over. */
+bool check_helo(struct session *s, slice name);
 bool check_sender(struct session *s);
 bool check_recipient(struct session *s, slice recipient, const char *where);
 bool check_data(struct session *s, enum policy_list list, const char *where);

@@ -1,19 +1,34 @@
 /* smtpd(8): receives mail by SMTP. */
-#include "core/base/bug.h"
+#include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 #include "receive/smtpd/session.h"
 
 static struct smtpd_world world;
 
+/* What is wrong with a list is said when the daemon starts, and again when a client comes to it. */
+static void log_warnings(slice text)
+{
+    slice line;
+
+    while (cut_field(&text, '\n', &line) && line.n > 0)
+        if (cut_prefix(&line, S("error: ")))
+            event_error("%.*s", S_ARG(line));
+        else
+            event_warning("%.*s", S_ARG(line));
+}
+
 static bool open_tables(struct service_run *run, struct err *err)
 {
+    AUTO_BUF struct buf warnings = BUF_INIT(64 * 1024);
+
     world.params = run->params;
     world.stress = run->stress;
     world.banner = slice_text(run->params->smtpd_banner);
-    world.policy = policy_open(run->params, err);
+    world.policy = policy_open(run->params, &warnings, err);
     if (world.policy == NULL)
         return false;
+    log_warnings(buf_slice(&warnings));
     world.resolver = address_client_new();
     return true;
 }

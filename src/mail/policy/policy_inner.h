@@ -1,0 +1,26 @@
+/* mail/policy/policy_inner.h - the policy itself, for the files of this folder that look into its tables. */
+#ifndef MAIL_POLICY_POLICY_INNER_H
+#define MAIL_POLICY_POLICY_INNER_H
+
+#include "mail/policy/restriction.h"
+
+struct restriction_class {
+    slice name;
+    struct restriction_list list;
+};
+
+struct policy {
+    struct params *params;
+    struct arena arena;
+    struct restriction_list lists[POLICY_LISTS];
+    struct restriction_class *classes;
+    size_t class_count;
+    struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands;
+    struct tables *local_recipients, *virtual_aliases, *virtual_mailboxes, *relay_recipients;
+    struct tables *canonical, *recipient_canonical, *sender_canonical;
+};
+
+/* The class of that name, or NULL. */
+const struct restriction_list *policy_class(const struct policy *p, slice name);
+
+#endif
