@@ -1,4 +1,6 @@
 /* Aliases: a name becomes a list; each item is a user here, an address elsewhere, a file, or something we do not do. */
+#include <stdio.h>
+
 #include "core/base/cut.h"
 #include "core/conf/main_cf.h"
 #include "deliver/local/local.h"
@@ -15,7 +17,7 @@ static slice at_domain(struct delivery *d, slice name)
 }
 
 /* True the first time. */
-static bool first_time(struct delivery *d, const char *kind, slice what)
+static bool met_first(struct delivery *d, const char *kind, slice what)
 {
     AUTO_BUF struct buf key = BUF_INIT(4096);
     static char mark;
@@ -30,7 +32,7 @@ static void forward_to(struct delivery *d, slice address)
 {
     struct forward *f;
 
-    if (!first_time(d, "address", address))
+    if (!met_first(d, "address", address))
         return;
     f = ARENA_NEW(d->request->arena, struct forward);
     if (f == NULL || !arena_copy(d->request->arena, address, &f->address)) {
@@ -41,17 +43,43 @@ static void forward_to(struct delivery *d, slice address)
     d->last_forward = &f->next;
 }
 
+/* A hundred names within each other need no stack: what a name stands for waits its turn. */
+static void expand_later(struct delivery *d, slice name, slice parent, int depth)
+{
+    struct pending *p = ARENA_NEW(d->request->arena, struct pending);
+
+    if (p == NULL || !arena_copy(d->request->arena, name, &p->name) ||
+        !arena_copy(d->request->arena, parent, &p->parent)) {
+        delivery_add(d, at_domain(d, name),
+                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 1}, S("alias list too long")));
+        return;
+    }
+    p->depth = depth;
+    *d->last_pending = p;
+    d->last_pending = &p->next;
+}
+
 /* An address from an alias: ours and inline, or for a new message. */
-static void expand_address(struct delivery *d, slice address, int depth)
+static void expand_address(struct delivery *d, slice address, slice parent, int depth)
 {
     struct resolved to;
     struct err err;
     slice internal, local, domain;
 
-    if (!address_rewrite_internal(world.resolver, S("local"), address, d->request->arena, d->request->by, &internal, &err) ||
-        !address_resolve(world.resolver, d->request->wire.sender, internal, d->request->arena, d->request->by, &to, &err)) {
+    if (!address_rewrite_internal(world.resolver, S("local"), address, d->request->arena, d->request->by, &internal,
+                                  &err) ||
+        !address_resolve(world.resolver, d->request->wire.sender, internal, d->request->arena, d->request->by, &to,
+                         &err)) {
         event_warning("%.*s: resolve %.*s: %s", S_ARG(d->request->wire.queue_id), S_ARG(address), err.text);
-        delivery_add(d, address, local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("address resolver failure")));
+        delivery_add(d, address,
+                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("address resolver failure")));
+        return;
+    }
+    if ((to.flags & RESOLVE_ERROR) != 0) {
+        delivery_add(d, d->to->address,
+                     local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3},
+                                   arena_format(d->request->arena, S("bad recipient address syntax"),
+                                                "bad recipient address syntax: %.*s", S_ARG(to.recipient))));
         return;
     }
     address_split(to.recipient, &local, &domain);
@@ -59,17 +87,18 @@ static void expand_address(struct delivery *d, slice address, int depth)
         forward_to(d, internal);
         return;
     }
-    expand_name(d, local, depth + 1);
+    expand_later(d, local, parent, depth + 1);
 }
 
 static void refuse_item(struct delivery *d, slice item, const char *what)
 {
-    event_warning("%.*s: alias entry \"%.*s\": %s is not available here", S_ARG(d->request->wire.queue_id), S_ARG(item), what);
+    event_warning("%.*s: alias entry \"%.*s\": %s is not available here", S_ARG(d->request->wire.queue_id), S_ARG(item),
+                  what);
     delivery_add(d, d->to->address,
                  local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error")));
 }
 
-static void expand_item(struct delivery *d, slice item, int depth)
+static void expand_item(struct delivery *d, slice item, slice parent, int depth)
 {
     AUTO_BUF struct buf internal = BUF_INIT(4096);
 
@@ -82,44 +111,89 @@ static void expand_item(struct delivery *d, slice item, int depth)
     else if (slice_starts_case(item, S(":include:")))
         refuse_item(d, item, "an included list");
     else if (cut_char(&item, '\\'))
-        user_deliver(d, item);
+        user_deliver(d, item, item);
     else if (address_unquote(item, &internal))
-        expand_address(d, arena_keep(d->request->arena, buf_slice(&internal), item), depth);
+        expand_address(d, arena_keep(d->request->arena, buf_slice(&internal), item), parent, depth);
 }
 
-/* Items are separated by commas; quotes keep blanks and commas together ("|command arguments"). */
-static bool next_item(slice *rest, slice *item)
+/* Elements are separated by commas, semicolons and line ends; quotes keep them together ("|command arguments"). */
+static bool next_element(slice *rest, slice *element)
 {
+    static const char separators[] = ",;\n";
     bool quoted = false;
     size_t n = 0;
 
-    while (rest->n > 0 && (ascii_is_space(rest->p[0]) || rest->p[0] == ','))
+    while (rest->n > 0 && (ascii_is_space(rest->p[0]) || strchr(separators, rest->p[0]) != NULL))
         *rest = slice_skip(*rest, 1);
     if (rest->n == 0)
         return false;
-    while (n < rest->n && (quoted || rest->p[n] != ',')) {
+    while (n < rest->n && (quoted || strchr(separators, rest->p[n]) == NULL)) {
         if (rest->p[n] == '\\' && n + 1 < rest->n && quoted)
             n++;
         else if (rest->p[n] == '"')
             quoted = !quoted;
         n++;
     }
-    *item = slice_trim(slice_head(*rest, n));
+    *element = slice_trim(slice_head(*rest, n));
     *rest = slice_skip(*rest, n);
-    if (item->n >= 2 && item->p[0] == '"' && item->p[item->n - 1] == '"' && slice_find(*item, '@') == SLICE_NONE)
-        *item = slice_of(item->p + 1, item->n - 2);
     return true;
 }
 
-/* "user <x@y>" in an alias means x@y. */
-static slice bare_address(struct delivery *d, slice item)
+/* The next word of an element, without comments and the name of a group ("Friends:"). */
+static bool next_word(slice *rest, slice *word)
+{
+    bool quoted = false;
+    size_t n = 0, close;
+
+    for (;;) {
+        *rest = slice_trim(*rest);
+        if (rest->n == 0)
+            return false;
+        if (rest->p[0] != '(')
+            break;
+        close = slice_find(*rest, ')');
+        *rest = close == SLICE_NONE ? S("") : slice_skip(*rest, close + 1);
+    }
+    while (n < rest->n && (quoted || (!ascii_is_space(rest->p[n]) && rest->p[n] != '('))) {
+        if (rest->p[n] == '\\' && n + 1 < rest->n)
+            n++;
+        else if (rest->p[n] == '"')
+            quoted = !quoted;
+        n++;
+    }
+    *word = slice_head(*rest, n);
+    *rest = slice_skip(*rest, n);
+    return !slice_ends(*word, S(":")) || next_word(rest, word);
+}
+
+/* Is it one item as it stands, and no list of addresses? */
+static bool is_special(slice element)
+{
+    return element.p[0] == '|' || element.p[0] == '/' || slice_starts_case(element, S(":include:"));
+}
+
+static bool is_quoted_item(slice element)
+{
+    return element.n >= 2 && element.p[0] == '"' && element.p[element.n - 1] == '"' &&
+           slice_find(element, '@') == SLICE_NONE;
+}
+
+static void expand_element(struct delivery *d, slice element, slice parent, int depth)
 {
     struct header_address found;
-    slice rest = item;
+    slice word;
 
-    if (item.p[0] == '|' || item.p[0] == '/' || item.p[0] == ':' || item.p[0] == '\\' || slice_find(item, '<') == SLICE_NONE)
-        return item;
-    return header_next_address(&rest, d->request->arena, &found) ? found.external : item;
+    if (is_special(element)) {
+        expand_item(d, element, parent, depth);
+    } else if (is_quoted_item(element)) {
+        expand_item(d, slice_of(element.p + 1, element.n - 2), parent, depth);
+    } else if (slice_find(element, '<') != SLICE_NONE) { /* "user <x@y>" means x@y */
+        while (header_next_address(&element, d->request->arena, &found))
+            expand_item(d, found.external, parent, depth);
+    } else {
+        while (next_word(&element, &word))
+            expand_item(d, word, parent, depth);
+    }
 }
 
 /* The alias of KEY, without the terminating NUL that postalias stores. */
@@ -151,14 +225,15 @@ static bool expand_alias(struct delivery *d, slice name, int depth)
 {
     AUTO_BUF struct buf value = BUF_INIT(VALUE_MOST);
     struct err err;
-    slice rest, item;
+    slice rest, element;
 
     switch (look_up(d, name, &value, &err)) {
     case TABLE_NOT_FOUND:
         return false;
     case TABLE_FAILED:
         event_warning("alias_maps: %s", err.text);
-        delivery_add(d, at_domain(d, name), local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("alias database unavailable")));
+        delivery_add(d, at_domain(d, name),
+                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("alias database unavailable")));
         return true;
     default:
         break;
@@ -166,26 +241,44 @@ static bool expand_alias(struct delivery *d, slice name, int depth)
     d->through_alias = true;
     set_owner(d, name);
     rest = buf_slice(&value);
-    while (next_item(&rest, &item))
-        expand_item(d, bare_address(d, item), depth);
+    while (next_element(&rest, &element))
+        expand_element(d, element, name, depth);
     return true;
 }
 
-void expand_name(struct delivery *d, slice name, int depth)
+/* Names that stand for each other in a circle never reach a user. */
+static void refuse_loop(struct delivery *d, slice name)
 {
+    event_warning("alias database loop for %.*s", S_ARG(name));
+    delivery_add(d, at_domain(d, name),
+                 local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6},
+                               arena_format(d->request->arena, S("alias database loop"), "alias database loop for %.*s",
+                                            S_ARG(name))));
+}
+
+static void expand_now(struct delivery *d, slice name, slice parent, int depth)
+{
+    char level[32];
     slice base, extension;
 
+    (void)snprintf(level, sizeof level, "level %d", depth);
+    if (!met_first(d, level, name))
+        return;
     if (depth > DEPTH_MOST) {
-        delivery_add(d, at_domain(d, name),
-                     local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6},
-                                   arena_format(d->request->arena, S("alias database loop"), "alias database loop for %.*s", S_ARG(name))));
+        refuse_loop(d, name);
         return;
     }
     address_split_extension(name, slice_text(world.params->recipient_delimiter), &base, &extension);
-    /* An alias that names itself means the user; one met a second time has been expanded already. */
-    if (first_time(d, "alias", name)) {
-        if (expand_alias(d, name, depth) || (extension.n > 0 && expand_alias(d, base, depth)))
-            return;
-    }
-    user_deliver(d, extension.n > 0 ? base : name);
+    /* An alias that names itself means the user. */
+    if ((!slice_eq_case(name, parent) && expand_alias(d, name, depth)) ||
+        (extension.n > 0 && !slice_eq_case(base, parent) && expand_alias(d, base, depth)))
+        return;
+    user_deliver(d, name, extension.n > 0 ? base : name);
+}
+
+void alias_expand(struct delivery *d, slice name)
+{
+    expand_now(d, name, S(""), 0);
+    for (const struct pending *p = d->pending; p != NULL; p = p->next)
+        expand_now(d, p->name, p->parent, p->depth);
 }

@@ -54,10 +54,11 @@ static bool write_recipients(struct submission *s, const struct delivery *d, str
     int notify = d->to->notify & ~NOTIFY_SUCCESS;
 
     for (const struct forward *f = d->forwards; f != NULL; f = f->next) {
-        if (!list && (!attribute(s, d, "dsn_orig_rcpt", d->to->dsn_orig_rcpt, err) ||
-                      (notify != 0 && !submit_recordf(s, d->request->by, err, RECORD_ATTRIBUTE, "notify_flags=%d", notify)) ||
-                      (d->to->original.n > 0 &&
-                       !submit_record(s, RECORD_ORIGINAL_RECIPIENT, d->to->original, d->request->by, err))))
+        if (!list &&
+            (!attribute(s, d, "dsn_orig_rcpt", d->to->dsn_orig_rcpt, err) ||
+             (notify != 0 && !submit_recordf(s, d->request->by, err, RECORD_ATTRIBUTE, "notify_flags=%d", notify)) ||
+             (d->to->original.n > 0 &&
+              !submit_record(s, RECORD_ORIGINAL_RECIPIENT, d->to->original, d->request->by, err))))
             return false;
         if (!submit_record(s, RECORD_RECIPIENT, f->address, d->request->by, err))
             return false;

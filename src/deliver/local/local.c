@@ -13,7 +13,7 @@ struct outcome local_outcome(enum outcome_kind kind, struct dsn_code dsn, slice 
     return (struct outcome){.kind = kind, .dsn = dsn, .reason = reason, .relay = S("local")};
 }
 
-void delivery_add(struct delivery *d, slice address, struct outcome o)
+static void add_part(struct delivery *d, slice address, struct outcome o, bool passed)
 {
     struct part *p = ARENA_NEW(d->request->arena, struct part);
 
@@ -25,8 +25,27 @@ void delivery_add(struct delivery *d, slice address, struct outcome o)
     p->recipient = *d->to;
     p->recipient.address = arena_keep(d->request->arena, address, d->to->address);
     p->outcome = o;
+    p->passed = passed;
     *d->last_part = p;
     d->last_part = &p->next;
+}
+
+void delivery_add(struct delivery *d, slice address, struct outcome o)
+{
+    add_part(d, address, o, false);
+}
+
+void delivery_passed(struct delivery *d, slice address, struct outcome o)
+{
+    add_part(d, address, o, true);
+}
+
+/* True: handled for good. */
+static bool report_part(struct delivery *d, const struct part *p)
+{
+    if (p->passed)
+        return p->outcome.kind != OUTCOME_DEFERRED;
+    return agent_report_part(d->request, &p->recipient, &p->outcome);
 }
 
 /* Everything gathered for elsewhere becomes one new message. */
@@ -48,6 +67,10 @@ static struct outcome forward_outcome(struct delivery *d)
 /* One user and nothing else: the recipient's own line, under the user's address. */
 static void conclude_single(struct delivery *d)
 {
+    if (d->parts->passed) {
+        agent_settle(d->request, d->index, report_part(d, d->parts));
+        return;
+    }
     d->to->address = d->parts->recipient.address;
     agent_report(d->request, d->index, &d->parts->outcome);
 }
@@ -57,7 +80,8 @@ static void conclude(struct delivery *d)
     bool all_done = true;
 
     if (d->parts == NULL && d->forwards == NULL) {
-        struct outcome nobody = local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6}, S("alias expands to nobody"));
+        struct outcome nobody =
+            local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6}, S("alias expands to nobody"));
 
         agent_report(d->request, d->index, &nobody);
         return;
@@ -67,7 +91,7 @@ static void conclude(struct delivery *d)
         return;
     }
     for (const struct part *p = d->parts; p != NULL; p = p->next)
-        if (!agent_report_part(d->request, &p->recipient, &p->outcome))
+        if (!report_part(d, p))
             all_done = false;
     if (d->forwards == NULL) {
         agent_settle(d->request, d->index, all_done);
@@ -90,6 +114,7 @@ static void deliver_one(struct agent_request *r, size_t i)
 
     d.last_part = &d.parts;
     d.last_forward = &d.forwards;
+    d.last_pending = &d.pending;
     map_init(&d.seen);
     address_split(d.to->address, &name, &d.domain);
     if (forward_loops(&d, &err))
@@ -98,7 +123,7 @@ static void deliver_one(struct agent_request *r, size_t i)
                                    arena_format(r->arena, S("mail forwarding loop"), "mail forwarding loop for %.*s",
                                                 S_ARG(d.to->address))));
     else
-        expand_name(&d, name, 0);
+        alias_expand(&d, name);
     conclude(&d);
     map_done(&d.seen, NULL);
 }
@@ -128,11 +153,13 @@ static bool open_all(struct service_run *run, struct err *err)
     world.params = run->params;
     world.service = run->name;
     if (!mailbox_locks_parse(slice_text(run->params->mailbox_delivery_lock), &world.locks))
-        return err_set(err, ERR_CONFIG, "mailbox_delivery_lock: unknown lock in \"%s\"", run->params->mailbox_delivery_lock);
+        return err_set(err, ERR_CONFIG, "mailbox_delivery_lock: unknown lock in \"%s\"",
+                       run->params->mailbox_delivery_lock);
     world.spawner = spawner_start(run->rootless, err);
     if (world.spawner == NULL)
         return false;
-    world.aliases = tables_open(slice_text(run->params->alias_maps), TABLE_FOLD | TABLE_NO_REGSUB | TABLE_TRY_NUL, &warning, err);
+    world.aliases =
+        tables_open(slice_text(run->params->alias_maps), TABLE_FOLD | TABLE_NO_REGSUB | TABLE_TRY_NUL, &warning, err);
     if (world.aliases == NULL)
         return err_note(err, "alias_maps");
     if (warning.n > 0)

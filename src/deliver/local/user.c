@@ -88,6 +88,7 @@ static void fill(const struct user *u, struct mailbox_job *job, const struct age
 
     job->uid = u->uid;
     job->gid = u->gid;
+    (void)snprintf(job->who, sizeof job->who, "%s", u->name);
     job->content_offset = r->wire.offset;
     job->locks = world.locks;
     job->lock_attempts = p->deliver_lock_attempts;
@@ -100,7 +101,7 @@ static void fill(const struct user *u, struct mailbox_job *job, const struct age
     (void)snprintf(job->host, sizeof job->host, "%s", p->myhostname);
 }
 
-static struct outcome to_mailbox(struct delivery *d, const struct user *u, const struct recipient *shown)
+static struct outcome to_mailbox(struct delivery *d, const struct user *u)
 {
     struct mailbox_job *job = ARENA_NEW(d->request->arena, struct mailbox_job);
     struct mailbox_result result;
@@ -112,12 +113,15 @@ static struct outcome to_mailbox(struct delivery *d, const struct user *u, const
         event_warning("user %s: no usable mailbox path", u->name);
         return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
     }
-    agent_head_fill(job, d->request, shown);
+    agent_head_fill(job, d->request, d->to);
     if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0)
         return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
                              job->kind == MAILBOX_MAILDIR ? S("delivers to maildir") : S("delivers to mailbox"));
     spawner_deliver(world.spawner, job, d->request->fd, NEVER, &result);
-    return local_outcome(result.kind, result.dsn, arena_keep(d->request->arena, slice_text(result.reason), S("delivery failed")));
+    if (result.warning[0] != '\0')
+        event_warning("%s", result.warning);
+    return local_outcome(result.kind, result.dsn,
+                         arena_keep(d->request->arena, slice_text(result.reason), S("delivery failed")));
 }
 
 /* ---- other ends ---- */
@@ -138,9 +142,10 @@ static struct outcome nobody(struct delivery *d, const char *name)
                          arena_format(d->request->arena, S("unknown user"), "unknown user: \"%s\"", name));
 }
 
-static bool passed_on(struct delivery *d, const char *transport, struct outcome *o)
+static bool passed_on(struct delivery *d, slice address, const char *transport, struct outcome *o, bool *passed)
 {
     slice spec = slice_text(transport), name;
+    struct recipient one = *d->to;
     struct err err;
 
     if (spec.n == 0)
@@ -154,18 +159,20 @@ static bool passed_on(struct delivery *d, const char *transport, struct outcome 
         name = slice_head(spec, colon);
         spec = slice_skip(spec, colon + 1);
     }
-    if (agent_pass(d->request, d->index, name, spec.n > 0 ? spec : d->domain, o, &err))
+    one.address = address;
+    *passed = agent_pass(d->request, &one, name, spec.n > 0 ? spec : d->domain, o, &err);
+    if (*passed)
         return true;
     event_warning("%.*s: pass to %s: %s", S_ARG(d->request->wire.queue_id), transport, err.text);
     *o = local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("mail transport unavailable"));
     return true;
 }
 
-static struct outcome deliver(struct delivery *d, struct user *u, const struct recipient *shown)
+static struct outcome deliver(struct delivery *d, struct user *u, slice address, bool *passed)
 {
     struct outcome o;
 
-    if (passed_on(d, world.params->mailbox_transport, &o))
+    if (passed_on(d, address, world.params->mailbox_transport, &o, passed))
         return o;
     pool_run(look_up, u);
     if (u->error != 0) {
@@ -173,31 +180,39 @@ static struct outcome deliver(struct delivery *d, struct user *u, const struct r
         return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("user database unavailable"));
     }
     if (!u->found)
-        return passed_on(d, world.params->fallback_transport, &o) ? o : nobody(d, u->name);
+        return passed_on(d, address, world.params->fallback_transport, &o, passed) ? o : nobody(d, u->name);
     if (world.params->mailbox_command[0] != '\0') {
         event_warning("mailbox_command: delivery to commands is not available here");
         return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
     }
-    return to_mailbox(d, u, shown);
+    return to_mailbox(d, u);
 }
 
-void user_deliver(struct delivery *d, slice name)
+void user_deliver(struct delivery *d, slice shown_local, slice name)
 {
     struct user *u = ARENA_NEW(d->request->arena, struct user);
-    struct recipient shown = *d->to;
+    slice address = d->to->address;
+    bool passed = false;
+    struct outcome o;
     AUTO_BUF struct buf key = BUF_INIT(400);
     static char mark;
 
+    if (d->through_alias)
+        address = arena_format(d->request->arena, name, d->domain.n > 0 ? "%.*s@%.*s" : "%.*s", S_ARG(shown_local),
+                               S_ARG(d->domain));
     if (u == NULL || !name_from(name, u->name)) {
-        delivery_add(d, d->to->address,
-                     local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 1},
-                                   arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(name))));
+        delivery_add(
+            d, address,
+            local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 1},
+                          arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(name))));
         return;
     }
     (void)buf_addf(&key, "user %s", u->name);
     if (map_set(&d->seen, buf_slice(&key), &mark) != NULL)
         return; /* one copy per user and request */
-    if (d->through_alias)
-        shown.address = arena_format(d->request->arena, name, d->domain.n > 0 ? "%.*s@%.*s" : "%.*s", S_ARG(name), S_ARG(d->domain));
-    delivery_add(d, shown.address, deliver(d, u, &shown));
+    o = deliver(d, u, address, &passed);
+    if (passed)
+        delivery_passed(d, address, o);
+    else
+        delivery_add(d, address, o);
 }

@@ -39,7 +39,8 @@ static enum table_got find(struct tables *t, slice address, deadline by, struct 
 }
 
 /* The numeric id of a recipient.  False: *O tells. */
-static bool find_id(struct agent_request *r, struct tables *t, const char *name, slice address, uint32_t *id, struct outcome *o)
+static bool find_id(struct agent_request *r, struct tables *t, const char *name, slice address, uint32_t *id,
+                    struct outcome *o)
 {
     AUTO_BUF struct buf value = BUF_INIT(1000);
     struct err err;
@@ -68,7 +69,8 @@ static bool find_id(struct agent_request *r, struct tables *t, const char *name,
 static void fill_path(struct mailbox_job *job, slice value, struct outcome *o, struct agent_request *r, bool *good)
 {
     const char *base = params->virtual_mailbox_base;
-    int n = snprintf(job->path, sizeof job->path, "%s%s%.*s", base, base[0] != '\0' && value.p[0] != '/' ? "/" : "", S_ARG(value));
+    int n = snprintf(job->path, sizeof job->path, "%s%s%.*s", base, base[0] != '\0' && value.p[0] != '/' ? "/" : "",
+                     S_ARG(value));
 
     *good = n > 0 && (size_t)n < sizeof job->path && job->path[0] == '/' && !slice_has_nul(value) &&
             slice_find_slice(slice_text(job->path), S("/../")) == SLICE_NONE;
@@ -131,7 +133,8 @@ static bool prepare(struct agent_request *r, size_t i, struct mailbox_job *job, 
     default:
         break;
     }
-    if (!find_id(r, uids, "virtual_uid_maps", to->address, &uid, o) || !find_id(r, gids, "virtual_gid_maps", to->address, &gid, o))
+    if (!find_id(r, uids, "virtual_uid_maps", to->address, &uid, o) ||
+        !find_id(r, gids, "virtual_gid_maps", to->address, &gid, o))
         return false;
     if (uid < (uint32_t)params->virtual_minimum_uid) {
         *o = misconfigured(r, to->address, "user id below virtual_minimum_uid");
@@ -167,13 +170,17 @@ static void deliver_one(struct agent_request *r, size_t i)
         return; /* the frame defers it */
     if (prepare(r, i, job, &o)) {
         fill_limits(job, r);
+        (void)snprintf(job->who, sizeof job->who, "%.*s", S_ARG(r->recipients[i].address));
         agent_head_fill(job, r, &r->recipients[i]);
         if ((r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0) {
             o = outcome_text(r, OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
                              job->kind == MAILBOX_MAILDIR ? S("delivers to maildir") : S("delivers to mailbox"));
         } else {
             spawner_deliver(spawner, job, r->fd, NEVER, &result);
-            o = outcome_text(r, result.kind, result.dsn, arena_keep(r->arena, slice_text(result.reason), S("delivery failed")));
+            if (result.warning[0] != '\0')
+                event_warning("%s", result.warning);
+            o = outcome_text(r, result.kind, result.dsn,
+                             arena_keep(r->arena, slice_text(result.reason), S("delivery failed")));
         }
     }
     agent_report(r, i, &o);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,14 +33,34 @@ static bool give_up(struct mailbox_result *r, struct dsn_code dsn, const char *f
     return false;
 }
 
-/* Codes for a system call that failed on a user's file. */
+/* Codes for a system call that failed on a user's file: what the user's own folders and rights forbid is final, what
+ * the machine lacks just now is not. */
 static struct dsn_code dsn_of_errno(int code)
 {
+    static const int final[] = {EACCES, EPERM, ENOENT, ENOTDIR, EISDIR, ELOOP, ENXIO, ENAMETOOLONG};
+
     if (code == EFBIG || code == EDQUOT)
         return (struct dsn_code){5, 2, 2};
-    if (code == ENOSPC)
-        return (struct dsn_code){4, 3, 1};
+    for (size_t i = 0; i < COUNT_OF(final); i++)
+        if (code == final[i])
+            return (struct dsn_code){5, 2, 0};
     return (struct dsn_code){4, 2, 0};
+}
+
+static bool cannot_update(const struct mailbox_job *job, struct mailbox_result *r, struct dsn_code dsn,
+                          const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* "cannot update mailbox FILE for user WHO. WHY" */
+static bool cannot_update(const struct mailbox_job *job, struct mailbox_result *r, struct dsn_code dsn,
+                          const char *format, ...)
+{
+    char why[MAILBOX_REASON_MOST];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return give_up(r, dsn, "cannot update mailbox %s for user %s. %s", job->path, job->who, why);
 }
 
 bool mailbox_locks_parse(slice text, unsigned *out)
@@ -121,7 +142,8 @@ static bool write_all(const struct mailbox_job *job, int content_fd, int fd, str
     bool ok;
 
     buf_init(&to.gathered, GATHER_BYTES);
-    ok = (job->kind != MAILBOX_FILE || (sink_put(&to, slice_text(job->from_line), err) && sink_put(&to, S("\n"), err))) &&
+    ok = (job->kind != MAILBOX_FILE ||
+          (sink_put(&to, slice_text(job->from_line), err) && sink_put(&to, S("\n"), err))) &&
          sink_put(&to, slice_text(job->head), err) && write_content(job, content_fd, &to, err) && sink_flush(&to, err);
     buf_done(&to.gathered);
     if (ok && (fault("mailbox.fsync") || fsync(fd) != 0))
@@ -149,14 +171,16 @@ static bool dotlock_take(const struct mailbox_job *job, const char *lock, struct
             return true;
         }
         if (errno != EEXIST)
-            return give_up(r, (struct dsn_code){4, 2, 0}, "cannot update mailbox %s for user. unable to create lock file %s: %s",
-                           job->path, lock, strerror(errno));
-        if (stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us)
-            (void)unlink(lock);
-        else
+            break;
+        if (stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us) {
+            if (unlink(lock) != 0 && errno != ENOENT)
+                break;
+        } else if (attempt + 1 < job->lock_attempts) {
             pause_us(job->lock_delay_us);
+        }
+        errno = EEXIST;
     }
-    return give_up(r, (struct dsn_code){4, 2, 0}, "cannot update mailbox %s: file %s exists", job->path, lock);
+    return cannot_update(job, r, dsn_of_errno(errno), "unable to create lock file %s: %s", lock, strerror(errno));
 }
 
 static bool kernel_locks_take(const struct mailbox_job *job, int fd, struct mailbox_result *r)
@@ -172,44 +196,63 @@ static bool kernel_locks_take(const struct mailbox_job *job, int fd, struct mail
             break;
         pause_us(job->lock_delay_us);
     }
-    return give_up(r, (struct dsn_code){4, 2, 0}, "cannot update mailbox %s: unable to lock for exclusive access: %s", job->path,
-                   strerror(errno));
+    return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "unable to lock for exclusive access: %s",
+                         strerror(errno));
 }
 
 /* ---- a mailbox file ---- */
 
-/* An existing file is opened without following a link somebody put there meanwhile; a missing one is made exclusively. */
+/* Why a link was not followed: what it points to cannot be had, or can, and that is the trouble. */
+static bool refuse_link(const struct mailbox_job *job, struct mailbox_result *r)
+{
+    if (access(job->path, W_OK) == 0)
+        return cannot_update(job, r, (struct dsn_code){5, 2, 0}, "file is a symbolic link");
+    return cannot_update(job, r, dsn_of_errno(errno), "cannot open file: %s", strerror(errno));
+}
+
+/* An existing file is opened without following a link somebody put there meanwhile; a missing one is made exclusively.
+ */
 static int open_mailbox(const struct mailbox_job *job, struct mailbox_result *r)
 {
+    const char *what = "open file";
+
     for (int tries = 0; tries < 3; tries++) {
         int fd = open(job->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 
+        what = "open file";
         if (fd >= 0)
             return fd;
         if (errno != ENOENT)
             break;
+        what = "create file exclusively";
         fd = open(job->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
         if (fd >= 0)
             return fd;
         if (errno != EEXIST)
             break;
     }
-    (void)give_up(r, errno == EACCES || errno == ELOOP ? (struct dsn_code){5, 2, 0} : dsn_of_errno(errno),
-                  "cannot open mailbox %s: %s", job->path, strerror(errno));
+    if (errno == ELOOP)
+        (void)refuse_link(job, r);
+    else
+        (void)cannot_update(job, r, dsn_of_errno(errno), "cannot %s: %s", what, strerror(errno));
     return -1;
 }
 
 static bool mailbox_is_sound(const struct mailbox_job *job, const struct stat *st, struct mailbox_result *r)
 {
     if (!S_ISREG(st->st_mode))
-        return give_up(r, (struct dsn_code){5, 2, 0}, "destination %s is not a regular file", job->path);
+        return cannot_update(job, r, (struct dsn_code){5, 2, 0}, "destination %s is not a regular file", job->path);
     if (st->st_nlink > 1)
-        return give_up(r, (struct dsn_code){5, 2, 0}, "destination %s has %u hard links", job->path, (unsigned)st->st_nlink);
+        return cannot_update(job, r, (struct dsn_code){5, 2, 0}, "file has %u hard links", (unsigned)st->st_nlink);
     if (job->owner_must_match && st->st_uid != job->uid)
-        return give_up(r, (struct dsn_code){4, 2, 0}, "destination %s is not owned by recipient", job->path);
-    if (job->size_limit > 0 && st->st_size >= job->size_limit)
-        return give_up(r, (struct dsn_code){5, 2, 2}, "mailbox %s: file too large", job->path);
+        return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "destination %s is not owned by recipient", job->path);
     return true;
+}
+
+/* What the system said, without what we were doing. */
+static const char *reason_of(const struct err *err)
+{
+    return err->kind == ERR_SYS ? strerror(err->sys) : err->text;
 }
 
 static bool append(const struct mailbox_job *job, int content_fd, int fd, struct mailbox_result *r)
@@ -218,17 +261,17 @@ static bool append(const struct mailbox_job *job, int content_fd, int fd, struct
     struct err err;
 
     if (fstat(fd, &st) != 0)
-        return give_up(r, dsn_of_errno(errno), "cannot examine mailbox %s: %s", job->path, strerror(errno));
+        return cannot_update(job, r, dsn_of_errno(errno), "cannot examine file: %s", strerror(errno));
     if (!mailbox_is_sound(job, &st, r) || !kernel_locks_take(job, fd, r))
         return false;
     if (fstat(fd, &st) != 0)
-        return give_up(r, dsn_of_errno(errno), "cannot examine mailbox %s: %s", job->path, strerror(errno));
+        return cannot_update(job, r, dsn_of_errno(errno), "cannot examine file: %s", strerror(errno));
     if (write_all(job, content_fd, fd, &err))
         return true;
     if (ftruncate(fd, st.st_size) != 0)
-        return give_up(r, (struct dsn_code){4, 2, 0}, "cannot append message to file %s: %s (and not undo it: %s)", job->path,
-                       err.text, strerror(errno));
-    return give_up(r, dsn_of_errno(err.sys), "cannot append message to file %s: %s", job->path, err.text);
+        return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "error writing message: %s (and not undone: %s)",
+                             reason_of(&err), strerror(errno));
+    return cannot_update(job, r, dsn_of_errno(err.sys), "error writing message: %s", reason_of(&err));
 }
 
 static bool deliver_file(const struct mailbox_job *job, int content_fd, struct mailbox_result *r)
@@ -243,39 +286,80 @@ static bool deliver_file(const struct mailbox_job *job, int content_fd, struct m
     fd = open_mailbox(job, r);
     ok = fd >= 0 && append(job, content_fd, fd, r);
     if (fd >= 0 && close(fd) != 0 && ok)
-        ok = give_up(r, dsn_of_errno(errno), "cannot append message to file %s: %s", job->path, strerror(errno));
+        ok = cannot_update(job, r, dsn_of_errno(errno), "error writing message: %s", strerror(errno));
     if (dotlock)
         (void)unlink(lock);
     return ok;
 }
 
 /* ---- a Maildir ---- */
-static bool make_maildir(const struct mailbox_job *job, struct mailbox_result *r)
+/* With the directories above it. */
+static bool make_directory(const char *path)
 {
-    static const char *const parts[] = {"", "cur", "new", "tmp"};
+    char part[MAILBOX_PATH_MOST + 8];
+    size_t n = strlen(path);
+
+    (void)snprintf(part, sizeof part, "%s", path);
+    for (size_t i = 1; i <= n; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            int why = errno;
+
+            if (access(part, F_OK) != 0) {
+                errno = why;
+                return false;
+            }
+        }
+        part[i] = path[i];
+    }
+    return true;
+}
+
+static bool make_maildir(const struct mailbox_job *job)
+{
+    static const char *const parts[] = {"tmp", "new", "cur"};
 
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         char path[MAILBOX_PATH_MOST + 8];
 
         (void)snprintf(path, sizeof path, "%s%s", job->path, parts[i]);
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return give_up(r, dsn_of_errno(errno), "create maildir %s: %s", path, strerror(errno));
+        if (!make_directory(path))
+            return false;
     }
     return true;
+}
+
+static bool maildir_failed(const struct mailbox_job *job, struct mailbox_result *r, const char *what, const char *file,
+                           const struct err *err)
+{
+    int code = err == NULL ? errno : err->sys;
+
+    if (code == EACCES)
+        (void)snprintf(r->warning, sizeof r->warning, "maildir access problem for UID/GID=%ld/%ld: %s %s: %s",
+                       (long)job->uid, (long)job->gid, what, file, strerror(code));
+    return give_up(r, dsn_of_errno(code), "maildir delivery failed: %s %s: %s", what, file,
+                   err == NULL ? strerror(code) : reason_of(err));
 }
 
 static int open_temporary(const struct mailbox_job *job, const char *path, struct mailbox_result *r)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0 && errno == ENOENT && job->make_directories) {
-        if (!make_maildir(job, r))
-            return -1;
+    if (fd < 0 && errno == ENOENT && job->make_directories && make_maildir(job))
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    }
     if (fd < 0)
-        (void)give_up(r, dsn_of_errno(errno), "create maildir file %s: %s", path, strerror(errno));
+        (void)maildir_failed(job, r, "create maildir file", path, NULL);
     return fd;
+}
+
+static bool publish(const struct mailbox_job *job, const char *temporary, const char *final)
+{
+    if (fault("maildir.rename"))
+        return false;
+    return rename(temporary, final) == 0 ||
+           (errno == ENOENT && job->make_directories && make_maildir(job) && rename(temporary, final) == 0);
 }
 
 static bool deliver_maildir(const struct mailbox_job *job, int content_fd, struct mailbox_result *r)
@@ -287,23 +371,33 @@ static bool deliver_maildir(const struct mailbox_job *job, int content_fd, struc
     struct stat st;
     struct err err;
 
-    (void)snprintf(temporary, sizeof temporary, "%stmp/%lld.P%d.%s", job->path, (long long)now.tv_sec, (int)getpid(), job->host);
+    (void)snprintf(temporary, sizeof temporary, "%stmp/%lld.P%d.%s", job->path, (long long)now.tv_sec, (int)getpid(),
+                   job->host);
     fd = open_temporary(job, temporary, r);
     if (fd < 0)
         return false;
     doomed.name = temporary;
     if (fstat(fd, &st) != 0)
-        return give_up(r, dsn_of_errno(errno), "examine %s: %s", temporary, strerror(errno));
+        return maildir_failed(job, r, "examine maildir file", temporary, NULL);
     if (!write_all(job, content_fd, fd, &err))
-        return give_up(r, dsn_of_errno(err.sys), "cannot write %s: %s", temporary, err.text);
+        return maildir_failed(job, r, "write maildir file", temporary, &err);
     (void)snprintf(final, sizeof final, "%snew/%lld.V%llxI%llxM%lld.%s", job->path, (long long)now.tv_sec,
                    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)now.tv_usec, job->host);
-    if (fault("maildir.rename") || rename(temporary, final) != 0)
-        return give_up(r, dsn_of_errno(errno), "rename %s to %s: %s", temporary, final, strerror(errno));
+    if (!publish(job, temporary, final))
+        return maildir_failed(job, r, "rename maildir file", temporary, NULL);
     doomed.name = NULL;
     if (fsync(fd) != 0) /* the new name is now what the file was synced under, too */
-        return give_up(r, dsn_of_errno(errno), "fsync %s: %s", final, strerror(errno));
+        return maildir_failed(job, r, "fsync maildir file", final, NULL);
     return true;
+}
+
+/* No file may grow beyond the limit: the write that would make it so fails with EFBIG. */
+static void limit_files(int64_t bytes)
+{
+    struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
+
+    if (bytes > 0)
+        (void)setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 void mailbox_deliver(const struct mailbox_job *job, int content_fd, struct mailbox_result *out)
@@ -312,5 +406,6 @@ void mailbox_deliver(const struct mailbox_job *job, int content_fd, struct mailb
 
     *out = (struct mailbox_result){.kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}};
     (void)snprintf(out->reason, sizeof out->reason, "delivered to %s", maildir ? "maildir" : "mailbox");
+    limit_files(job->size_limit);
     (void)(maildir ? deliver_maildir(job, content_fd, out) : deliver_file(job, content_fd, out));
 }

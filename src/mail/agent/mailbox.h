@@ -1,8 +1,8 @@
 /* mail/agent/mailbox.h - putting one message into a mailbox file or a Maildir, as the user it belongs to.
  *
- * A job is plain memory, so that it can be handed to another process (agent/spawner.h).  mailbox_deliver() blocks: it is called
- * in a process of its own that already has the user's identity.  Success means that the message is on disk.  Any failure leaves
- * the mailbox as it was (a file is truncated back; a Maildir's tmp file is removed). */
+ * A job is plain memory, so that it can be handed to another process (agent/spawner.h).  mailbox_deliver() blocks: it
+ * is called in a process of its own that already has the user's identity.  Success means that the message is on disk.
+ * Any failure leaves the mailbox as it was (a file is truncated back; a Maildir's tmp file is removed). */
 #ifndef MAIL_AGENT_MAILBOX_H
 #define MAIL_AGENT_MAILBOX_H
 
@@ -22,24 +22,26 @@ struct mailbox_job {
     enum mailbox_kind kind;
     uid_t uid;
     gid_t gid;
-    int64_t content_offset;   /* where the content records begin in the queue file */
-    unsigned locks;           /* enum mailbox_lock */
-    int lock_attempts;        /* deliver_lock_attempts */
+    int64_t content_offset; /* where the content records begin in the queue file */
+    unsigned locks;         /* enum mailbox_lock */
+    int lock_attempts;      /* deliver_lock_attempts */
     int64_t lock_delay_us, stale_lock_us;
-    int64_t size_limit;       /* mailbox_size_limit; 0: none */
-    bool owner_must_match;    /* strict_mailbox_ownership */
-    bool make_directories;    /* a missing Maildir is made */
+    int64_t size_limit;    /* mailbox_size_limit; 0: none */
+    bool owner_must_match; /* strict_mailbox_ownership */
+    bool make_directories; /* a missing Maildir is made */
     int64_t arrival_us;
-    char host[256];           /* myhostname, for Maildir names */
-    char path[MAILBOX_PATH_MOST];       /* absolute; a Maildir ends in '/' */
-    char from_line[1024];               /* "From sender  date", without newline; MAILBOX_FILE */
-    char head[MAILBOX_HEAD_MOST];       /* header lines put in front, each ending in a newline */
+    char host[256];               /* myhostname, for Maildir names */
+    char who[256];                /* whose mailbox it is, in words for the log: a user or an address */
+    char path[MAILBOX_PATH_MOST]; /* absolute; a Maildir ends in '/' */
+    char from_line[1024];         /* "From sender  date", without newline; MAILBOX_FILE */
+    char head[MAILBOX_HEAD_MOST]; /* header lines put in front, each ending in a newline */
 };
 
 struct mailbox_result {
     enum outcome_kind kind;
     struct dsn_code dsn;
     char reason[MAILBOX_REASON_MOST];
+    char warning[MAILBOX_REASON_MOST]; /* for the log; empty: none */
 };
 
 /* CONTENT_FD is the queue file, open for reading.  Never fails otherwise than by its result. */

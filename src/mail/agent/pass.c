@@ -3,14 +3,14 @@
 #include "mail/service/connect.h"
 #include "mail/service/service.h"
 
-static bool send_request(const struct agent_request *r, size_t index, slice nexthop, struct stream *s, struct err *err)
+static bool send_request(const struct agent_request *r, const struct recipient *one, slice nexthop, struct stream *s,
+                         struct err *err)
 {
-    const struct recipient *one = &r->recipients[index];
     struct delivery_request request = r->wire;
     const struct delivery_recipient to = {
         .original_recipient = one->original,
         .recipient = one->address,
-        .offset = one->offset,
+        .offset = -1, /* we mark it */
         .dsn_orig_rcpt = one->dsn_orig_rcpt,
         .notify_flags = one->notify,
     };
@@ -34,15 +34,16 @@ static bool read_answer(struct agent_request *r, struct stream *s, struct delive
     return true;
 }
 
-static void log_passing(const struct agent_request *r, size_t index, slice transport)
+static void log_passing(const struct agent_request *r, const struct recipient *one, slice transport)
 {
     AUTO_BUF struct buf address = BUF_INIT(8192);
 
-    event_print_address(r->recipients[index].address, &address);
+    event_print_address(one->address, &address);
     event_info("%.*s: passing <%s> to transport=%.*s", S_ARG(r->wire.queue_id), buf_text(&address), S_ARG(transport));
 }
 
-bool agent_pass(struct agent_request *r, size_t index, slice transport, slice nexthop, struct outcome *out, struct err *err)
+bool agent_pass(struct agent_request *r, const struct recipient *one, slice transport, slice nexthop,
+                struct outcome *out, struct err *err)
 {
     const char *service = arena_text(r->arena, transport);
     struct delivery_answer answer;
@@ -54,12 +55,9 @@ bool agent_pass(struct agent_request *r, size_t index, slice transport, slice ne
     AUTO_STREAM struct stream *s = service_connect("private", service, DELIVERY_PROTOCOL, by, err);
     if (s == NULL)
         return false;
-    log_passing(r, index, transport);
-    if (!send_request(r, index, nexthop, s, err) || !read_answer(r, s, &answer, err))
+    log_passing(r, one, transport);
+    if (!send_request(r, one, nexthop, s, err) || !read_answer(r, s, &answer, err))
         return false;
-    r->reported[index] = true;
-    r->done[index] = answer.result == 0;
-    r->some_deferred = r->some_deferred || answer.result != 0;
     (void)dsn_code_parse(answer.status, &code);
     if (answer.result == 0)
         *out = (struct outcome){.kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}};

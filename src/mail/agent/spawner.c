@@ -175,6 +175,7 @@ static bool ask(struct spawner *s, const struct mailbox_job *job, int content_fd
     if (!sent || !stream_read_exact(answer, &result, sizeof result, by, err))
         return false;
     result.reason[sizeof result.reason - 1] = '\0';
+    result.warning[sizeof result.warning - 1] = '\0';
     *out = result;
     return true;
 }
