@@ -91,6 +91,8 @@ class Answer:
 
 
 _DATE = re.compile(rb"\w{3}, [ \d]\d \w{3} (?!2023)\d{4} \d\d:\d\d:\d\d [+-]\d{4} \(\w+\)")
+# What Debian's says when a second begins between two looks at the clock.
+_CLOCK = re.compile("file system clock is|resetting file time stamps")
 _STAMP = re.compile(rb"(?<!\d)20[2-9]\d{11}\.")
 
 
@@ -187,7 +189,8 @@ class Desk:
         ids = {own: "ID"} | {path.name: "OTHER" for path in after if path.name != own}
         files = [_file_text(f"{path.relative_to(spool).parts[0]}/{ids.get(path.name, '')}", path, ids) if path.parent.name in ("incoming", "hold")
                  else f"{path.relative_to(spool).parts[0]}: {_masked(path.read_bytes(), ids).decode('latin-1')!r}" for path in after]
-        lines = [_masked(line.text.encode(), ids).decode("utf-8", "replace") for line in self.system.log.lines() if line.tag != "test/mark"]
+        lines = [_masked(line.text.encode(), ids).decode("utf-8", "replace") for line in self.system.log.lines()
+                 if line.tag != "test/mark" and not _CLOCK.search(line.text)]
         for path in after:
             path.unlink()
         return Answer(reply, tuple(files), tuple(lines))
