@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -29,6 +30,19 @@ class FromDestdir(Installed):
         return (self._folder / "etc/postfix/master.cf").read_text()
 
 
+def check_pages(folder: Path) -> None:
+    """Each page of the sources is installed, and groff has nothing to say against it."""
+    sources = {path.name.removesuffix(".md") for path in paths.REPO.glob("src/**/*.[1-9].md")}
+    pages = {path.name: path for path in folder.glob("man*/*")}
+    assert sources and sources <= set(pages)
+    for name in sources:
+        text = pages[name].read_text()
+        assert text.startswith(f".TH {name.rpartition('.')[0].upper()} "), name
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", pages[name]], capture_output=True, text=True, check=True)
+            assert done.stderr == "", name
+
+
 @pytest.mark.root
 @pytest.mark.scenario
 @pytest.mark.needs_program(*waybill.NEEDED)
@@ -42,6 +56,7 @@ def test_installed_system_delivers(scratch: Path) -> None:
         assert (scratch / name).is_file(), f"{name} is missing"
     for name in ("usr/sbin/postdrop", "usr/sbin/postqueue"):
         assert (scratch / name).stat().st_mode & stat.S_ISGID, f"{name} is not set-gid"
+    check_pages(scratch / "usr/share/man")
     assert conf.with_rows((scratch / "etc/postfix/master.cf").read_text(), [])
     with FromDestdir(scratch) as system:
         system.start()
