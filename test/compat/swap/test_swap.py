@@ -1,7 +1,8 @@
-"""Debian's system with one daemon of ours, and ours with one of Debian's: mail flows in each.
+"""Debian's system with one program of ours, and ours with one of Debian's: mail flows in each.
 
 Each daemon gets what it is asked for by the others' programs, and must be understood by them: that its sockets,
-arguments, status messages and wire protocol are Postfix's is what these tests are about.
+arguments, status messages and wire protocol are Postfix's is what these tests are about.  The lesser daemons are swapped
+together, and so are the commands.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import pytest
 
 from harness import paths, waybill
 from harness.installed import Installed
+from harness.log import Log
 from harness.mailbox import header
 from harness.oracle import Postfix
 from harness.sink import Sink, sink
 from harness.smtp import dialogue
 
+LESSER = ("virtual", "flush", "anvil", "proxymap", "postlogd")
+COMMANDS = ("sendmail", "postdrop", "postqueue", "postlog")
 DAEMONS = ("pickup", "cleanup", "trivial-rewrite", "qmgr", "local", "smtp", "smtpd", "error", "discard", "bounce", "showq", "master")
 
-NEXT_HOP, REFUSING = 2600, 2601
+NEXT_HOP, REFUSING, DEAD = 2600, 2601, 2699
 
 CONFIGURATION = (
     f"relayhost = [127.0.0.1]:{NEXT_HOP}",
@@ -28,28 +32,40 @@ CONFIGURATION = (
     "header_from_format = obsolete",
     "transport_maps = inline:{ {refused.example = smtp:[127.0.0.1]:2601}, {error.example = error:5.1.2 no such place},"
     " {later.example = retry:4.3.0 not today}, {void.example = discard:quietly}, {dead.example = smtp:[127.0.0.1]:2699} }",
+    "fast_flush_domains = dead.example",
+    "virtual_mailbox_domains = boxes.example",
+    "virtual_mailbox_maps = proxy:inline:{ {carol@boxes.example = carol} }",
+    "virtual_mailbox_base = /var/mail",
+    "virtual_uid_maps = static:20003",
+    "virtual_gid_maps = static:20003",
+    "smtpd_client_event_limit_exceptions =",
+    "smtpd_client_recipient_rate_limit = 20",
+    "maillog_file = /var/mail/log",
 )
 
-
-# Debian's cleanup says so when more than a second goes by between two steps of its own.
-OF_A_BUSY_MACHINE = "file system clock is 1 seconds ahead of local clock|resetting file time stamps - this hurts performance"
-
-
-def debian(daemon: str) -> Path:
-    return paths.oracle() / "usr/lib/postfix/sbin" / daemon
+# Warnings that say no ill of the programs: of the rate limit that is passed on purpose, and of Debian's cleanup when more
+# than a second goes by between two steps of its own.
+EXPECTED = ("Recipient address rate limit exceeded: 2[1-5] from localhost"
+            "|file system clock is 1 seconds ahead of local clock|resetting file time stamps - this hurts performance")
 
 
-def ours(daemon: str) -> Path:
-    return paths.build_root() / "libexec" / daemon
+def debian(program: str) -> Path:
+    return paths.oracle() / ("usr/sbin" if program in COMMANDS else "usr/lib/postfix/sbin") / program
+
+
+def ours(program: str) -> Path:
+    return paths.build_root() / ("sbin" if program in COMMANDS else "libexec") / program
 
 
 def cases() -> Iterator[object]:
-    yield pytest.param("postfix", "qmgr", "postfix", id="control")
-    for daemon in DAEMONS:
-        yield pytest.param("postfix", daemon, "waybill", id=f"debian-with-our-{daemon}", marks=pytest.mark.needs_program(f"libexec/{daemon}"))
-    for daemon in DAEMONS:
-        needed = [name for name in (*waybill.NEEDED, "libexec/discard", "libexec/showq", "libexec/proxymap") if name != f"libexec/{daemon}"]
-        yield pytest.param("waybill", daemon, "postfix", id=f"ours-with-debians-{daemon}", marks=pytest.mark.needs_program(*needed))
+    groups = {**{daemon: (daemon,) for daemon in DAEMONS}, "lesser-daemons": LESSER, "commands": COMMANDS}
+    yield pytest.param("postfix", ("qmgr",), "postfix", id="control")
+    for name, programs in groups.items():
+        needed = [str(ours(program).relative_to(paths.build_root())) for program in programs]
+        yield pytest.param("postfix", programs, "waybill", id=f"debian-with-our-{name}", marks=pytest.mark.needs_program(*needed))
+    for name, programs in groups.items():
+        needed = [one for one in (*waybill.NEEDED, *(f"libexec/{other}" for other in ("discard", "showq", *LESSER))) if Path(one).name not in programs]
+        yield pytest.param("waybill", programs, "postfix", id=f"ours-with-debians-{name}", marks=pytest.mark.needs_program(*needed))
 
 
 class Flow:
@@ -91,6 +107,15 @@ class Flow:
             assert header(notice[0], "From") == "MAILER-DAEMON@mx.test.invalid (Mail Delivery System)"
         self.system.wait_queue()
 
+    def by_virtual(self) -> None:
+        before = len(self.system.mailbox("carol"))
+        self.system.send("carol@boxes.example", text="Subject: boxed\n\nbody\n")
+        message = self.system.wait_mailbox("carol", before + 1)[-1]
+        assert header(message, "Subject") == "boxed" and header(message, "Delivered-To") == "carol@boxes.example"
+        refusal = dialogue(self.system, ["EHLO client.example", "MAIL FROM:<bob@mx.test.invalid>", "RCPT TO:<dora@boxes.example>", "QUIT"])[3]
+        assert refusal == "550 5.1.1 <dora@boxes.example>: Recipient address rejected: User unknown in virtual mailbox table"
+        self.system.wait_queue()
+
     def success_notice(self) -> None:
         before = len(self.system.mailbox("bob"))
         self.system.run(["sendmail", "-i", "-N", "success", "alice"], input="Subject: tell me\n\nbody\n", user="bob")
@@ -112,13 +137,25 @@ class Flow:
         assert "(connect to 127.0.0.1[127.0.0.1]:2699: Connection refused)" in listing and "(not today)" in listing
         assert "x@later.example" in listing and "in 2 Requests." in listing
 
+    def flushed(self) -> None:
+        """The waiting message for a flushed domain goes when it is asked for, and no other."""
+        with sink(self.system, DEAD) as risen:
+            self.system.run(["postqueue", "-s", "dead.example"])
+            assert risen.wait(1)[0].recipients == ["x@dead.example"]
+        self.system.wait_queue({"deferred": 1})
+
+    def limited(self) -> None:
+        said = ["EHLO client.example", "MAIL FROM:<bob@mx.test.invalid>", *["RCPT TO:<alice@mx.test.invalid>"] * 21, "QUIT"]
+        assert "450 4.7.1 Error: too many recipients from 127.0.0.1" in dialogue(self.system, said)
+
 
 @pytest.mark.root
 @pytest.mark.compat
-@pytest.mark.parametrize(("host", "daemon", "vendor"), cases())
-def test_mail_flows(host: str, daemon: str, vendor: str) -> None:
-    program = {"postfix": debian, "waybill": ours}[vendor](daemon)
-    with {"postfix": Postfix, "waybill": waybill.Waybill}[host](swapped={daemon: program}) as system:
+@pytest.mark.parametrize(("host", "programs", "vendor"), cases())
+def test_mail_flows(host: str, programs: tuple[str, ...], vendor: str) -> None:
+    find = {"postfix": debian, "waybill": ours}[vendor]
+    with {"postfix": Postfix, "waybill": waybill.Waybill}[host](swapped={name: find(name) for name in programs}) as system:
+        system.log = Log(system.room.scratch / "mail/log")
         system.configure(CONFIGURATION)
         system.start()
         with sink(system, NEXT_HOP) as next_hop, sink(system, REFUSING, {"RCPT": "550 5.1.1 nobody of that name"}):
@@ -126,9 +163,13 @@ def test_mail_flows(host: str, daemon: str, vendor: str) -> None:
             flow.local()
             flow.relayed()
             flow.returned()
+            flow.by_virtual()
             flow.success_notice()
             flow.discarded()
             flow.waiting()
+            flow.flushed()
+            if (vendor if "smtpd" in programs else host) == "postfix":  # ours asks anvil for no rates
+                flow.limited()
             system.stop()
-        bad = system.log.find(rf"\b(fatal|panic|warning): (?!{OF_A_BUSY_MACHINE})")
+        bad = system.log.find(rf"\b(fatal|panic|warning): (?!{EXPECTED})")
         assert not bad, "\n".join(found.string for found in bad)
