@@ -1,0 +1,190 @@
+"""The power goes at any instant: what had been accepted by then is in the queue, whole.
+
+The queue lies on an ext4 image whose writes and flushes are recorded.  Afterwards disks are made as a power cut may have
+left them: all that was written up to a flush, and of what was written since any part.  Each is mounted, which recovers its
+journal, and each message that had been accepted before that instant must be found there by postcat.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness import paths, waybill
+from harness.installed import Installed
+from harness.oracle import Postfix
+from harness.smtp import Client
+
+MESSAGES, CLIENTS = int(os.environ.get("WAYBILL_POWER_MESSAGES", "120")), 4
+CUTS = int(os.environ.get("WAYBILL_POWER_CUTS", "40"))
+HEAD = struct.Struct("=QQQ")
+SECTOR = 4096  # what a disk writes whole or not at all
+
+
+class Disk:
+    """An image behind the recorder, which keeps its log."""
+
+    def __init__(self, folder: Path) -> None:
+        recorder = folder / "recorder"
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", recorder, Path(__file__).with_name("recorder.c"), *flags], check=True)
+        self.before, self.log, self.mounted = folder / "before", folder / "log", folder / "disk"
+        with self.before.open("wb") as file:
+            file.truncate(64 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=8", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.before], check=True)
+        shutil.copyfile(self.before, folder / "now")
+        self.mounted.mkdir()
+        self.image = self.mounted / "image"
+        self._job = subprocess.Popen([recorder, folder / "now", self.log, self.mounted])
+        until = time.monotonic() + 10
+        while not self.image.exists():
+            assert self._job.poll() is None and time.monotonic() < until, "the recorder does not run"
+            time.sleep(0.02)
+
+    def written(self) -> int:
+        """How far the log goes now."""
+        return self.log.stat().st_size
+
+    def close(self) -> None:
+        subprocess.run(["umount", self.mounted], check=False)
+        self._job.wait(10)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    name: str
+    at: int
+    """How far the disk's log went when the sender had been told."""
+
+
+class Sender(threading.Thread):
+    def __init__(self, system: Installed, disk: Disk, names: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.system, self.disk, self.names = system, disk, names
+        self.accepted: list[Accepted] = []
+
+    def run(self) -> None:
+        for n, name in enumerate(self.names):
+            (self._by_sendmail if n % 4 == 3 else self._by_smtp)(name)
+            self.accepted.append(Accepted(name, self.disk.written()))
+
+    def _by_sendmail(self, name: str) -> None:
+        self.system.send(f"{name}@far.example", text=f"Subject: {name}\n\nthe whole of {name}\n")
+
+    def _by_smtp(self, name: str) -> None:
+        client = Client(self.system.connect())
+        try:
+            client.reply()
+            for command in ("EHLO client.example", "MAIL FROM:<carol@mx.test.invalid>", f"RCPT TO:<{name}@far.example>", "DATA",
+                            f"Subject: {name}\r\n\r\nthe whole of {name}\r\n."):
+                said = client.command(command)
+                assert said and said[-1][0] in "23", said
+        finally:
+            client.close()
+
+
+def records(log: Path) -> Iterator[tuple[bytes, int, bytes, int]]:
+    """Kind, offset, data, and where the record ends in the log."""
+    with log.open("rb") as file:
+        while head := file.read(HEAD.size):
+            kind, offset, length = HEAD.unpack(head)
+            yield bytes([kind]), offset, file.read(length), file.tell()
+
+
+def put(image: int, offset: int, data: bytes) -> None:
+    assert os.pwrite(image, data, offset) == len(data)
+
+
+def wrecks(disk: Disk, first: int, folder: Path, chance: random.Random) -> Iterator[tuple[Path, int]]:
+    """Images as a power cut may leave them, and up to where in the log the power was on; none before FIRST."""
+    base, wreck = folder / "base", folder / "wreck"
+    shutil.copyfile(disk.before, base)
+    everything = list(records(disk.log))
+    possible = [n for n, record in enumerate(everything) if record[3] >= first]
+    cuts = set(chance.sample(possible, min(CUTS, len(possible))))
+    since_flush: list[tuple[int, bytes]] = []
+    image = os.open(base, os.O_RDWR)
+    try:
+        for n, (kind, offset, data, end) in enumerate(everything):
+            if kind == b"F":
+                for at, written in since_flush:
+                    put(image, at, written)
+                since_flush = []
+            else:
+                since_flush += [(offset + skip, data[skip:skip + SECTOR]) for skip in range(0, len(data), SECTOR)]
+            if n in cuts:
+                subprocess.run(["cp", "--sparse=always", base, wreck], check=True)
+                share = chance.choice((0.0, 0.5, 0.9, 1.0))
+                target = os.open(wreck, os.O_RDWR)
+                for at, written in since_flush:
+                    if chance.random() < share:
+                        put(target, at, written)
+                os.close(target)
+                yield wreck, end
+    finally:
+        os.close(image)
+
+
+def found_in(wreck: Path, folder: Path, configuration: Path, postcat: list[str]) -> str:
+    """What postcat reads of all files that are ready."""
+    script = ('mount -o loop "$1" "$2" && cd "$2" && shift 2 && '
+              "find incoming active deferred maildrop hold -type f -perm -0100 -print0 2>/dev/null | xargs -0r \"$@\"")
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", wreck, folder, *postcat, "-c", configuration], capture_output=True, check=False)
+    return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
+
+
+@pytest.mark.root
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", [
+    pytest.param(Postfix, id="postfix", marks=pytest.mark.compat),
+    pytest.param(waybill.Waybill, id="waybill", marks=pytest.mark.needs_program(*waybill.NEEDED, "sbin/postcat")),
+])
+def test_accepted_survives_a_power_cut(kind: type[Installed], scratch: Path) -> None:
+    seed = int(os.environ.get("WAYBILL_SEED", "0")) or random.randrange(1, 1 << 30)
+    print(f"WAYBILL_SEED={seed}")
+    disk = Disk(scratch)
+    try:
+        accepted = fill(kind, disk)
+    finally:
+        disk.close()
+    configuration = scratch / "etc"
+    configuration.mkdir()
+    (configuration / "main.cf").write_text("compatibility_level = 3.6\n")
+    cuts, checked = 0, 0
+    for wreck, on_until in wrecks(disk, accepted[0].at, scratch, random.Random(seed)):
+        text = found_in(wreck, scratch / "wrecked", configuration, [str(paths.our_program("postcat"))])
+        expected = [one.name for one in accepted if one.at <= on_until]
+        lost = [name for name in expected if f"the whole of {name}\n" not in text]
+        assert not lost, f"lost, of {len(expected)} accepted, by a cut at {on_until} of {disk.written()}: {lost}\n{text[-4000:]}"
+        checked += len(expected)
+        cuts += 1
+    print(f"{cuts} cuts, {checked} messages looked for, none lost")
+    assert cuts >= min(CUTS, 10) and checked > MESSAGES
+
+
+def fill(kind: type[Installed], disk: Disk) -> list[Accepted]:
+    """Accepts messages that stay; returns them as they were accepted."""
+    with kind(image=disk.image) as system:
+        system.configure(["defer_transports = smtp, relay", "in_flow_delay = 0"])
+        system.start()
+        senders = [Sender(system, disk, [f"m{n}x{client}" for n in range(MESSAGES // CLIENTS)]) for client in range(CLIENTS)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join(120)
+        accepted = sorted((one for sender in senders for one in sender.accepted), key=lambda one: one.at)
+        assert len(accepted) == MESSAGES // CLIENTS * CLIENTS, f"{len(accepted)} accepted\n{system.log.text()[-4000:]}"
+        system.stop()
+    return accepted
