@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mail/params/params.h"
@@ -6,6 +7,16 @@
 #ifndef WAYBILL_CONFIG_DIRECTORY
 #define WAYBILL_CONFIG_DIRECTORY "/etc/postfix"
 #endif
+
+static const char default_main_cf[] = WAYBILL_CONFIG_DIRECTORY "/main.cf";
+
+/* Whoever may write the default main.cf decides in which directories a set-gid command trusts what it reads. */
+static bool belongs_to_root_alone(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 /* Is DIRECTORY named by the compiled-in main.cf? */
 static bool is_listed(slice directory)
@@ -17,7 +28,7 @@ static bool is_listed(slice directory)
     bool braced, found = false;
 
     conf_init(&conf);
-    if (conf_read(&conf, WAYBILL_CONFIG_DIRECTORY "/main.cf", &ignored)) {
+    if (belongs_to_root_alone(default_main_cf) && conf_read(&conf, default_main_cf, &ignored)) {
         static const char *const names[] = {"alternate_config_directories", "multi_instance_directories"};
 
         for (size_t i = 0; i < COUNT_OF(names) && !found; i++) {

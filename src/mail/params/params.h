@@ -53,7 +53,8 @@ MUST_CHECK bool params_transport_time(struct params *p, slice transport, const c
 const char *params_transport_text(struct params *p, slice transport, const char *suffix, const char *default_name);
 
 /* The directory to use: -c argument, else MAIL_CONFIG, else the compiled-in default.  For set-gid commands IS_SETGID makes
- * anything but the default an error unless listed in the default main.cf's alternate_config_directories. */
+ * anything but the default an error unless listed in the default main.cf's alternate_config_directories, and that file is root's and
+ * nobody else may write it. */
 MUST_CHECK bool params_config_directory(const char *from_option, bool is_setgid, struct buf *out, struct err *err);
 
 /* compatibility_level as comparable number: "3.6" is 3 006 000. */
