@@ -113,7 +113,8 @@ static struct outcome to_mailbox(struct delivery *d, const struct user *u)
         event_warning("user %s: no usable mailbox path", u->name);
         return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
     }
-    agent_head_fill(job, d->request, d->to);
+    if (!agent_head_fill(job, d->request, d->to))
+        return local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
     if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0)
         return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
                              job->kind == MAILBOX_MAILDIR ? S("delivers to maildir") : S("delivers to mailbox"));

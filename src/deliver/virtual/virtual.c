@@ -171,8 +171,9 @@ static void deliver_one(struct agent_request *r, size_t i)
     if (prepare(r, i, job, &o)) {
         fill_limits(job, r);
         (void)snprintf(job->who, sizeof job->who, "%.*s", S_ARG(r->recipients[i].address));
-        agent_head_fill(job, r, &r->recipients[i]);
-        if ((r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0) {
+        if (!agent_head_fill(job, r, &r->recipients[i]))
+            o = outcome_text(r, OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
+        else if ((r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0) {
             o = outcome_text(r, OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
                              job->kind == MAILBOX_MAILDIR ? S("delivers to maildir") : S("delivers to mailbox"));
         } else {

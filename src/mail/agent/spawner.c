@@ -13,9 +13,11 @@
 #include "core/base/bug.h"
 #include "core/base/file.h"
 #include "core/io/stream.h"
+#include "core/run/turns.h"
 
 struct spawner {
-    int socket; /* one packet per job, with two descriptors: the content and where the answer goes */
+    int socket;             /* one packet per job, with two descriptors: the content and where the answer goes */
+    struct turns mailboxes; /* by path: two children would wait deliver_lock_delay for each other's lock */
 };
 
 enum { PASSED = 2, KEPT_STANDARD = 3 };
@@ -59,7 +61,8 @@ static bool receive(int socket, struct mailbox_job *job, int fds[PASSED], bool *
         struct cmsghdr align;
     } control;
     struct iovec part = {job, sizeof *job};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
     struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
@@ -126,6 +129,7 @@ struct spawner *spawner_start(bool rootless, struct err *err)
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
     s = xcalloc(1, sizeof *s);
     s->socket = pair[0];
+    turns_init(&s->mailboxes);
     return s;
 }
 
@@ -139,7 +143,8 @@ static bool send_job(struct spawner *s, const struct mailbox_job *job, int conte
         struct cmsghdr align;
     } control = {0};
     struct iovec part = {(void *)job, sizeof *job};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     const int fds[PASSED] = {content_fd, answer_fd};
 
@@ -159,8 +164,8 @@ static bool send_job(struct spawner *s, const struct mailbox_job *job, int conte
     return true;
 }
 
-static bool ask(struct spawner *s, const struct mailbox_job *job, int content_fd, deadline by, struct mailbox_result *out,
-                struct err *err)
+static bool ask(struct spawner *s, const struct mailbox_job *job, int content_fd, deadline by,
+                struct mailbox_result *out, struct err *err)
 {
     AUTO_STREAM struct stream *answer = NULL;
     struct mailbox_result result;
@@ -180,12 +185,20 @@ static bool ask(struct spawner *s, const struct mailbox_job *job, int content_fd
     return true;
 }
 
-void spawner_deliver(struct spawner *s, const struct mailbox_job *job, int content_fd, deadline by, struct mailbox_result *out)
+void spawner_deliver(struct spawner *s, const struct mailbox_job *job, int content_fd, deadline by,
+                     struct mailbox_result *out)
 {
+    slice path = slice_text(job->path);
+    bool alone = job->kind == MAILBOX_FILE, done;
     struct err err;
 
-    if (ask(s, job, content_fd, by, out, &err))
-        return;
+    if (!alone || turns_take(&s->mailboxes, path, by, &err)) {
+        done = ask(s, job, content_fd, by, out, &err);
+        if (alone)
+            turns_give(&s->mailboxes, path);
+        if (done)
+            return;
+    }
     *out = (struct mailbox_result){.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}};
     (void)snprintf(out->reason, sizeof out->reason, "delivery process failure: %.300s", err.text);
 }
