@@ -88,7 +88,6 @@ static void fill(const struct user *u, struct mailbox_job *job, const struct age
 
     job->uid = u->uid;
     job->gid = u->gid;
-    (void)snprintf(job->who, sizeof job->who, "%s", u->name);
     job->content_offset = r->wire.offset;
     job->locks = world.locks;
     job->lock_attempts = p->deliver_lock_attempts;
@@ -113,6 +112,7 @@ static struct outcome to_mailbox(struct delivery *d, const struct user *u)
         event_warning("user %s: no usable mailbox path", u->name);
         return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
     }
+    (void)snprintf(job->complaint, sizeof job->complaint, "cannot update mailbox %s for user %s. ", job->path, u->name);
     if (!agent_head_fill(job, d->request, d->to))
         return local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
     if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0)

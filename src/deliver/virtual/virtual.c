@@ -170,7 +170,8 @@ static void deliver_one(struct agent_request *r, size_t i)
         return; /* the frame defers it */
     if (prepare(r, i, job, &o)) {
         fill_limits(job, r);
-        (void)snprintf(job->who, sizeof job->who, "%.*s", S_ARG(r->recipients[i].address));
+        job->patient = true;
+        (void)snprintf(job->complaint, sizeof job->complaint, "delivery failed to mailbox %s: ", job->path);
         if (!agent_head_fill(job, r, &r->recipients[i]))
             o = outcome_text(r, OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
         else if ((r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0) {

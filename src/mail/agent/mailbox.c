@@ -50,7 +50,7 @@ static struct dsn_code dsn_of_errno(int code)
 static bool cannot_update(const struct mailbox_job *job, struct mailbox_result *r, struct dsn_code dsn,
                           const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* "cannot update mailbox FILE for user WHO. WHY" */
+/* The agent's complaint, and the reason. */
 static bool cannot_update(const struct mailbox_job *job, struct mailbox_result *r, struct dsn_code dsn,
                           const char *format, ...)
 {
@@ -60,7 +60,7 @@ static bool cannot_update(const struct mailbox_job *job, struct mailbox_result *
     va_start(args, format);
     (void)vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    return give_up(r, dsn, "cannot update mailbox %s for user %s. %s", job->path, job->who, why);
+    return give_up(r, dsn, "%s%s", job->complaint, why);
 }
 
 bool mailbox_locks_parse(slice text, unsigned *out)
@@ -408,4 +408,8 @@ void mailbox_deliver(const struct mailbox_job *job, int content_fd, struct mailb
     (void)snprintf(out->reason, sizeof out->reason, "delivered to %s", maildir ? "maildir" : "mailbox");
     limit_files(job->size_limit);
     (void)(maildir ? deliver_maildir(job, content_fd, out) : deliver_file(job, content_fd, out));
+    if (job->patient && out->kind == OUTCOME_BOUNCED && out->dsn.subject == 2 && out->dsn.detail == 0) {
+        out->kind = OUTCOME_DEFERRED;
+        out->dsn.class = 4;
+    }
 }

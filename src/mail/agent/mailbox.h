@@ -30,11 +30,12 @@ struct mailbox_job {
     bool owner_must_match; /* strict_mailbox_ownership */
     bool make_directories; /* a missing Maildir is made */
     int64_t arrival_us;
-    char host[256];               /* myhostname, for Maildir names */
-    char who[256];                /* whose mailbox it is, in words for the log: a user or an address */
-    char path[MAILBOX_PATH_MOST]; /* absolute; a Maildir ends in '/' */
-    char from_line[1024];         /* "From sender  date", without newline; MAILBOX_FILE */
-    char head[MAILBOX_HEAD_MOST]; /* header lines put in front, each ending in a newline */
+    char host[256]; /* myhostname, for Maildir names */
+    bool patient;   /* what the own folders and rights of the user forbid is deferred, not bounced */
+    char complaint[MAILBOX_PATH_MOST + 300]; /* what stands before the reason when a file cannot be written */
+    char path[MAILBOX_PATH_MOST];            /* absolute; a Maildir ends in '/' */
+    char from_line[1024];                    /* "From sender  date", without newline; MAILBOX_FILE */
+    char head[MAILBOX_HEAD_MOST];            /* header lines put in front, each ending in a newline */
 };
 
 struct mailbox_result {

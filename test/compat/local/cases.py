@@ -185,7 +185,35 @@ MAILBOX_COMMAND = (
     Case("below an alias", ["aN"], aliases=["aN: uN"], show="cat $H/out"),
 )
 
+VIRTUAL_MAIN = (
+    "virtual_mailbox_base = /home", "virtual_mailbox_maps = texthash:/etc/vbox", "virtual_uid_maps = texthash:/etc/vid",
+    "virtual_gid_maps = texthash:/etc/vid", "virtual_mailbox_limit = 65536", "message_size_limit = 60000", "recipient_delimiter = +",
+)
+VIRTUAL = (
+    Case("box", ["uN@v.test.invalid"], show=f"{OWNER}; cat $H/box"),
+    Case("Maildir", ["dN@v.test.invalid"], show=f"{OWNER} | sed -E 's/new.[0-9].*/MSG/'; cat $H/dir/new/*"),
+    Case("extension", ["uN+x@v.test.invalid"], show=f"{OWNER}; cat $H/box"),
+    Case("unknown", ["xN@v.test.invalid"]),
+    Case("uid 0", ["root@v.test.invalid"]),
+    Case("uid too small", ["low@v.test.invalid"]),
+    Case("no uid", ["none@v.test.invalid"]),
+    Case("uid is no number", ["letters@v.test.invalid"]),
+    Case("no folder", ["uN@v.test.invalid"], "rm -rf $H"),
+    Case("no folder, Maildir", ["dN@v.test.invalid"], "rm -rf $H"),
+    Case("folder closed", ["uN@v.test.invalid"], "chown root $H; chmod 700 $H"),
+    Case("folder closed, Maildir", ["dN@v.test.invalid"], "chown root $H; chmod 700 $H"),
+    Case("folder in its place", ["uN@v.test.invalid"], "mkdir $H/box"),
+    Case("file in its place", ["dN@v.test.invalid"], "touch $H/dir"),
+    Case("link", ["uN@v.test.invalid"], "touch $H/t; chown $U $H/t; ln -s t $H/box; chown -h $U $H/box", show=OWNER),
+    Case("two names", ["uN@v.test.invalid"], "touch $H/t; chown $U $H/t; ln $H/t $H/box", show=OWNER),
+    Case("another's", ["uN@v.test.invalid"], "touch $H/box; chown carol $H/box; chmod 666 $H/box", show=OWNER),
+    Case("lock taken", ["uN@v.test.invalid"], "touch $H/box.lock"),
+    Case("over the limit", ["uN@v.test.invalid"], "head -c 70000 /dev/zero >$H/box; chown $U $H/box", show="stat -c %s $H/box"),
+    Case("passes the limit", ["uN@v.test.invalid"], "head -c 60000 /dev/zero >$H/box; chown $U $H/box", text="x\n" * 5000, show="stat -c %s $H/box"),
+)
+
 GROUPS = (
+    Group("virtual", VIRTUAL_MAIN, VIRTUAL),
     Group("alias", (), ALIASES),
     Group("mailbox", LIMITED, MAILBOXES),
     Group("home", ("home_mailbox = box",), HOME),

@@ -78,6 +78,11 @@ class Runner:
         script = ["cat >/etc/aliases <<'END'", *aliases, "END", "postalias /etc/aliases", "echo '/^sink-/ /dev/null' >/etc/sink"]
         for number, case in enumerate(self.cases, 1):
             script += [f"useradd -m -u {3000 + number} -s /bin/sh u{number}"]
+        for number in range(1, len(self.cases) + 1):
+            script += [f"echo u{number}@v.test.invalid u{number}/box >>/etc/vbox; echo d{number}@v.test.invalid u{number}/dir/ >>/etc/vbox",
+                       f"echo u{number}@v.test.invalid {3000 + number} >>/etc/vid; echo d{number}@v.test.invalid {3000 + number} >>/etc/vid"]
+        script += ["for x in root low none letters; do echo $x@v.test.invalid x/$x; done >>/etc/vbox",
+                   "printf '%s\\n' 'root@v.test.invalid 0' 'low@v.test.invalid 99' 'letters@v.test.invalid 12x' >>/etc/vid"]
         self.system.run(["sh", "-ec", "\n".join(script)])
 
     def shell(self, case: Case, script: str) -> str:
