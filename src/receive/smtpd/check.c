@@ -181,8 +181,8 @@ bool check_sender(struct session *s)
     if (s->world->params->smtpd_delay_reject)
         return true;
     asking_begin(&a, s, (slice){0});
-    return ask_early(s, &a, POLICY_SENDER, "MAIL") &&
-           (!s->world->params->smtpd_reject_unlisted_sender || ask_listed(s, &a, "MAIL", (slice){0}, policy_listed_sender));
+    return ask_early(s, &a, POLICY_SENDER, "MAIL") && (!s->world->params->smtpd_reject_unlisted_sender ||
+                                                       ask_listed(s, &a, "MAIL", (slice){0}, policy_listed_sender));
 }
 
 /* With one recipient these lists see it, since what they say is said about that one. */

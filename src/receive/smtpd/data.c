@@ -1,18 +1,19 @@
 /* DATA: content line by line, and the end of it.
  *
- * End of data.  Strict (bare newline rules apply to this client): exactly CR LF . CR LF, so the line before must have ended
- * in CR LF too.  Otherwise a line that is "." once its CRs are off ends the message, as it always has. */
+ * End of data.  Strict (bare newline rules apply to this client): exactly CR LF . CR LF, so the line before must have
+ * ended in CR LF too.  Otherwise a line that is "." once its CRs are off ends the message, as it always has. */
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
 #include "receive/smtpd/session.h"
 
-enum line_kind { LINE_FAILED, LINE_END_OF_DATA, LINE_CONTENT, LINE_BARE_REFUSED };
+enum line_kind { LINE_FAILED, LINE_END_OF_DATA, LINE_CONTENT };
 
 struct intake {
-    bool strict, refuse_bare;
-    bool at_line_start;  /* the next piece begins a line */
-    bool after_crlf;     /* the line before ended in CR LF */
-    bool first;          /* no content yet */
+    bool strict;
+    bool bare;          /* a line ended in LF alone */
+    bool at_line_start; /* the next piece begins a line */
+    bool after_crlf;    /* the line before ended in CR LF */
+    bool first;         /* no content yet */
     bool too_big;
     struct err err;
 };
@@ -31,8 +32,8 @@ static enum line_kind next_piece(struct session *s, struct intake *in, slice *te
     s->data_bytes += (int64_t)text->n + (*whole ? 2 : 0);
     in->at_line_start = *whole;
     in->after_crlf = got == STREAM_LINE;
-    if (got == STREAM_BARE_LF && in->refuse_bare)
-        return LINE_BARE_REFUSED;
+    if (got == STREAM_BARE_LF)
+        s->saw_bare_newline = in->bare = true;
     if (!starts || text->n == 0 || text->p[0] != '.')
         return LINE_CONTENT;
     bare = *text;
@@ -67,7 +68,8 @@ static bool store(struct session *s, struct intake *in, slice text, bool whole)
         in->first = false;
         if (is_mailbox_line(text))
             return submit_recordf(to, by, &in->err, type, "X-Mailbox-Line: %.*s", S_ARG(text));
-        if (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t') && !submit_record(to, RECORD_TEXT, S(""), by, &in->err))
+        if (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t') &&
+            !submit_record(to, RECORD_TEXT, S(""), by, &in->err))
             return false;
     }
     return submit_record(to, type, text, by, &in->err);
@@ -102,8 +104,9 @@ static bool conclude(struct session *s, int64_t status, slice reason)
         return session_say(s, "250 2.0.0 Ok: queued as %s", s->t.submission.queue_id);
     }
     if ((status & CLEANUP_CONTENT) != 0 && reason.n > 0)
-        return session_say(s, ascii_is_digit(reason.p[0]) && reason.n > 3 && reason.p[3] == ' ' ? "%.*s" : "550 5.7.1 %.*s",
-                           S_ARG(reason));
+        return session_say(
+            s, ascii_is_digit(reason.p[0]) && reason.n > 3 && reason.p[3] == ' ' ? "%.*s" : "550 5.7.1 %.*s",
+            S_ARG(reason));
     reply = cleanup_reply_of(status);
     return session_say(s, "%d %s %s", reply.code, reply.dsn, reply.text);
 }
@@ -116,6 +119,12 @@ static bool finish(struct session *s, struct intake *in)
     slice reason = S("");
     struct err err;
 
+    if (in->bare && session_bare_rule(s, "reject")) {
+        submit_cancel(to);
+        s->data_bytes = -1;
+        return session_refuse_bare_newline(s, "END-OF-MESSAGE",
+                                           s->t.recipients == 1 ? s->t.first_recipient : (slice){0});
+    }
     if (in->too_big) {
         submit_cancel(to);
         return conclude(s, CLEANUP_SIZE, reason);
@@ -136,7 +145,6 @@ static bool receive(struct session *s)
     bool applies = !s->bare_newline_ok && !slice_eq_case(slice_text(rule), S("no"));
     struct intake in = {
         .strict = applies,
-        .refuse_bare = applies && slice_eq_case(slice_text(rule), S("reject")),
         .at_line_start = true,
         .after_crlf = true,
         .first = true,
@@ -146,12 +154,6 @@ static bool receive(struct session *s)
     switch (take_content(s, &in)) {
     case LINE_END_OF_DATA:
         return finish(s, &in);
-    case LINE_BARE_REFUSED:
-        session_log_action(s, "reject", "DATA", S("550 5.5.2 Error: bare <LF> received"), (slice){0});
-        s->data_bytes = -1;
-        (void)session_say(s, "550 5.5.2 %s Error: bare <LF> received", s->world->params->myhostname);
-        s->ended = true;
-        return false;
     default:
         if (in.err.kind == ERR_TIMEOUT) {
             session_log_lost(s, "timeout");
@@ -171,7 +173,8 @@ bool command_data(struct session *s, slice arguments)
     bool more;
 
     if (s->t.recipients == 0)
-        return session_say(s, s->t.open ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command");
+        return session_say(s,
+                           s->t.open ? "554 5.5.1 Error: no valid recipients" : "503 5.5.1 Error: need RCPT command");
     if (slice_trim(arguments).n > 0)
         return session_say(s, "501 5.5.4 Syntax: DATA");
     if (!check_data(s, POLICY_DATA, "DATA"))

@@ -21,10 +21,12 @@ static bool client_attributes(struct session *s, struct err *err)
     slice protocol = s->is_esmtp ? S("ESMTP") : S("SMTP");
     slice family = s->client.u.any.sa_family == AF_INET6 ? S("10") : S("2");
 
-    return attribute(s, "log_client_name", s->client_name, err) && attribute(s, "log_client_address", s->client_address, err) &&
-           attribute(s, "log_client_port", s->client_port, err) && attribute(s, "log_message_origin", s->client_label, err) &&
-           attribute(s, "log_helo_name", s->helo, err) && attribute(s, "log_protocol_name", protocol, err) &&
-           attribute(s, "client_name", s->client_name, err) && attribute(s, "reverse_client_name", s->reverse_name, err) &&
+    return attribute(s, "log_client_name", s->client_name, err) &&
+           attribute(s, "log_client_address", s->client_address, err) &&
+           attribute(s, "log_client_port", s->client_port, err) &&
+           attribute(s, "log_message_origin", s->client_label, err) && attribute(s, "log_helo_name", s->helo, err) &&
+           attribute(s, "log_protocol_name", protocol, err) && attribute(s, "client_name", s->client_name, err) &&
+           attribute(s, "reverse_client_name", s->reverse_name, err) &&
            attribute(s, "client_address", s->client_address, err) && attribute(s, "client_port", s->client_port, err) &&
            attribute(s, "server_address", s->server_address, err) && attribute(s, "server_port", s->server_port, err) &&
            attribute(s, "helo_name", s->helo, err) && attribute(s, "protocol_name", protocol, err) &&
@@ -41,8 +43,8 @@ static bool envelope_head(struct session *s, struct err *err)
            (filter.n == 0 || submit_record(to, RECORD_LONG_TEXT, filter, ipc_by(s), err)) &&
            attribute(s, "log_ident", slice_text(to->queue_id), err) &&
            attribute(s, "rewrite_context", s->local_context ? S("local") : S("remote"), err) &&
-           submit_record(to, RECORD_SENDER, s->t.sender, ipc_by(s), err) && attribute(s, "encoding", s->t.encoding, err) &&
-           client_attributes(s, err);
+           submit_record(to, RECORD_SENDER, s->t.sender, ipc_by(s), err) &&
+           attribute(s, "encoding", s->t.encoding, err) && client_attributes(s, err);
 }
 
 bool envelope_begin(struct session *s, struct err *err)
@@ -50,7 +52,8 @@ bool envelope_begin(struct session *s, struct err *err)
     if (!submit_begin(&s->t.submission, CLEANUP_FROM_SMTPD, ipc_by(s), err))
         return err_note(err, "connect to %s", CLEANUP_SERVICE);
     s->t.queued = true;
-    event_received_client(&(struct event_received_client){.id = slice_text(s->t.submission.queue_id), .client = s->client_label});
+    event_received_client(
+        &(struct event_received_client){.id = slice_text(s->t.submission.queue_id), .client = s->client_label});
     return envelope_head(s, err);
 }
 
@@ -70,7 +73,8 @@ static bool envelope_actions(struct session *s, struct err *err)
         return false;
     s->t.told_flags = flags;
     for (const struct bcc *b = s->t.bccs; b != NULL; b = b->next)
-        if (!attribute(s, "notify_flags", S("1"), err) || !submit_record(to, RECORD_RECIPIENT, b->address, ipc_by(s), err))
+        if (!attribute(s, "notify_flags", S("1"), err) ||
+            !submit_record(to, RECORD_RECIPIENT, b->address, ipc_by(s), err))
             return false;
     if (s->t.filter.n > 0 && !submit_record(to, RECORD_LONG_TEXT, s->t.filter, ipc_by(s), err))
         return false;
@@ -95,8 +99,8 @@ static bool received_header(struct session *s, struct err *err)
                         S_ARG(s->client_address)))
         return false;
     if (s->t.recipients != 1)
-        return submit_recordf(to, ipc_by(s), err, RECORD_TEXT, "\tby %s (%s) with %s id %s;", c->myhostname, c->mail_name,
-                              s->is_esmtp ? "ESMTP" : "SMTP", to->queue_id) &&
+        return submit_recordf(to, ipc_by(s), err, RECORD_TEXT, "\tby %s (%s) with %s id %s;", c->myhostname,
+                              c->mail_name, s->is_esmtp ? "ESMTP" : "SMTP", to->queue_id) &&
                submit_recordf(to, ipc_by(s), err, RECORD_TEXT, "\t%s", date);
     (void)address_quote(s->t.first_recipient, &for_whom);
     return submit_recordf(to, ipc_by(s), err, RECORD_TEXT, "\tby %s (%s) with %s id %s", c->myhostname, c->mail_name,

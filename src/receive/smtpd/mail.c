@@ -37,9 +37,11 @@ static bool is_good_address(slice address)
 }
 
 /* "FROM:" or "TO:", then the path.  True: *ADDRESS is in the message's arena, *REST are the parameters. */
-static bool parse_path(struct session *s, slice *arguments, slice word, bool allow_empty, slice *address, bool *bad_path)
+static bool parse_path(struct session *s, slice *arguments, slice word, bool allow_empty, slice *address,
+                       bool *bad_path)
 {
-    const struct smtp_path_options options = {.strict = s->world->params->strict_rfc821_envelopes, .allow_empty = allow_empty};
+    const struct smtp_path_options options = {.strict = s->world->params->strict_rfc821_envelopes,
+                                              .allow_empty = allow_empty};
     AUTO_BUF struct buf out = BUF_INIT(2048);
 
     *bad_path = false;
@@ -52,7 +54,8 @@ static bool parse_path(struct session *s, slice *arguments, slice word, bool all
     if (arguments->n == 0)
         return false;
     *bad_path = true;
-    return cut_smtp_path(arguments, &options, &out) && (arguments->n == 0 || arguments->p[0] == ' ' || arguments->p[0] == '\t') &&
+    return cut_smtp_path(arguments, &options, &out) &&
+           (arguments->n == 0 || arguments->p[0] == ' ' || arguments->p[0] == '\t') &&
            is_good_address(buf_slice(&out)) && arena_copy(&s->message_arena, buf_slice(&out), address);
 }
 
@@ -107,7 +110,8 @@ static bool enough_room(struct session *s)
         if (__builtin_mul_overflow((int64_t)fs.f_bavail, (int64_t)fs.f_frsize, &free_bytes))
             free_bytes = INT64_MAX;
         if (free_bytes < need) {
-            event_warning("not enough free space in mail queue: %lld bytes < %lld bytes", (long long)free_bytes, (long long)need);
+            event_warning("not enough free space in mail queue: %lld bytes < %lld bytes", (long long)free_bytes,
+                          (long long)need);
             session_log_action(s, "reject", "MAIL", S("452 4.3.1 Insufficient system storage"), (slice){0});
             (void)session_say(s, "452 4.3.1 Insufficient system storage");
             return false;
@@ -124,7 +128,8 @@ static bool mail_accept(struct session *s, slice arguments)
     if (!parse_path(s, &arguments, S("FROM"), true, &s->t.sender, &bad_path)) {
         if (bad_path)
             warn_syntax(s, "MAIL", whole);
-        (void)session_say(s, bad_path ? "501 5.1.7 Bad sender address syntax" : "501 5.5.4 Syntax: MAIL FROM:<address>");
+        (void)session_say(s,
+                          bad_path ? "501 5.1.7 Bad sender address syntax" : "501 5.5.4 Syntax: MAIL FROM:<address>");
         return false;
     }
     while (cut_word(&arguments, " \t", &word))

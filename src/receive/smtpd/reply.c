@@ -41,8 +41,8 @@ void session_log_action(struct session *s, const char *verb, const char *where, 
 {
     AUTO_BUF struct buf line = BUF_INIT(4096);
 
-    (void)buf_addf(&line, "%s: %s: %s from %.*s: %.*s;", s->t.queued ? s->t.submission.queue_id : "NOQUEUE", verb, where,
-                   S_ARG(s->client_label), S_ARG(text));
+    (void)buf_addf(&line, "%s: %s: %s from %.*s: %.*s;", s->t.queued ? s->t.submission.queue_id : "NOQUEUE", verb,
+                   where, S_ARG(s->client_label), S_ARG(text));
     if (s->t.sender.p != NULL) {
         (void)buf_add(&line, S(" from=<"));
         event_print_address(s->t.sender, &line);
@@ -79,6 +79,23 @@ bool session_refuse(struct session *s, const char *where, const struct policy_an
 static const char *const words[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_WORD) "UNKNOWN"};
 static const char *const names[COMMAND_COUNT] = {SMTPD_COMMANDS(COMMAND_NAME) "unknown"};
 
+bool session_bare_rule(const struct session *s, const char *rule)
+{
+    return !s->bare_newline_ok &&
+           slice_eq_case(slice_text(s->world->params->smtpd_forbid_bare_newline), slice_text(rule));
+}
+
+bool session_refuse_bare_newline(struct session *s, const char *where, slice recipient)
+{
+    const struct params *c = s->world->params;
+
+    session_log_action(s, "reject", where, S("bare <LF> received"), recipient);
+    (void)session_say(s, "%d 5.5.2 %s Error: bare <LF> received", c->smtpd_forbid_bare_newline_reject_code,
+                      c->myhostname);
+    s->ended = true;
+    return false;
+}
+
 const char *session_command_word(enum command command)
 {
     return words[command];
@@ -91,7 +108,8 @@ void session_log_lost(struct session *s, const char *what)
     if (s->data_bytes >= 0)
         event_info("%s after DATA (%lld bytes) from %.*s", what, (long long)s->data_bytes, S_ARG(s->client_label));
     else
-        event_info("%s after %s from %.*s", what, s->before_command ? "CONNECT" : words[s->where], S_ARG(s->client_label));
+        event_info("%s after %s from %.*s", what, s->before_command ? "CONNECT" : words[s->where],
+                   S_ARG(s->client_label));
 }
 
 void session_log_disconnect(struct session *s)
@@ -113,5 +131,7 @@ void session_log_disconnect(struct session *s)
         (void)buf_addf(&line, " commands=%u", total);
     else
         (void)buf_addf(&line, " commands=%u/%u", ok, total);
+    if (s->saw_bare_newline && session_bare_rule(s, "note"))
+        (void)buf_add(&line, S(" notes=bare_lf"));
     event_info("disconnect from %.*s%s", S_ARG(s->client_label), buf_text(&line));
 }

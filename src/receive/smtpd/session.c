@@ -56,7 +56,8 @@ static bool command_ehlo(struct session *s, slice arguments)
         return !s->ended;
     if (offered(s, S("pipelining")))
         lines[count++] = S("PIPELINING");
-    (void)snprintf(size, sizeof size, c->message_size_limit > 0 ? "SIZE %lld" : "SIZE", (long long)c->message_size_limit);
+    (void)snprintf(size, sizeof size, c->message_size_limit > 0 ? "SIZE %lld" : "SIZE",
+                   (long long)c->message_size_limit);
     if (offered(s, S("size")))
         lines[count++] = slice_text(size);
     if (!c->disable_vrfy_command && offered(s, S("vrfy")))
@@ -126,8 +127,8 @@ static bool is_ignored(const struct session *s, slice word)
     return false;
 }
 
-/* RFC 2920: behind these a client waits for the reply; without ESMTP, behind any command.  What comes behind QUIT is never
- * read. */
+/* RFC 2920: behind these a client waits for the reply; without ESMTP, behind any command.  What comes behind QUIT is
+ * never read. */
 static bool must_wait(const struct session *s, enum command command)
 {
     switch (command) {
@@ -175,8 +176,8 @@ static bool note_pipelining(struct session *s, enum command command)
         return true;
     s->pipelined = true;
     (void)add_escaped(&ahead, slice_head(stream_ahead(s->stream), 100));
-    event_info("improper command pipelining after %s from %.*s: %s", session_command_word(command), S_ARG(s->client_label),
-               buf_text(&ahead));
+    event_info("improper command pipelining after %s from %.*s: %s", session_command_word(command),
+               S_ARG(s->client_label), buf_text(&ahead));
     if (!s->world->params->smtpd_forbid_unauth_pipelining)
         return true;
     (void)session_say(s, "554 5.5.0 Error: SMTP protocol synchronization");
@@ -217,7 +218,8 @@ static bool dispatch(struct session *s, slice line)
         s->ended = true;
         return false;
     }
-    return word.n == 0 ? session_say(s, "500 5.5.2 Error: bad syntax") : session_say(s, "500 5.5.2 Error: command not recognized");
+    return word.n == 0 ? session_say(s, "500 5.5.2 Error: bad syntax")
+                       : session_say(s, "500 5.5.2 Error: command not recognized");
 }
 
 /* After too many errors: slower, then the end. */
@@ -246,8 +248,13 @@ static bool one_command(struct session *s)
     slice line;
 
     switch (stream_read_line(s->stream, (size_t)s->world->params->line_length_limit, session_by(s), &line, &err)) {
-    case STREAM_LINE:
     case STREAM_BARE_LF:
+        s->saw_bare_newline = true;
+        if (session_bare_rule(s, "reject"))
+            return session_refuse_bare_newline(s, s->before_command ? "CONNECT" : session_command_word(s->where),
+                                               (slice){0});
+        break;
+    case STREAM_LINE:
         break;
     case STREAM_TOO_LONG:
         s->where = COMMAND_UNKNOWN;
@@ -283,7 +290,8 @@ static void session_done(struct session *s)
 
 void session_run(const struct smtpd_world *world, struct stream *stream)
 {
-    CLEANUP(session_done) struct session s = {
+    CLEANUP(session_done)
+    struct session s = {
         .world = world,
         .stream = stream,
         .arena = ARENA_INIT(SESSION_BYTES),

@@ -64,6 +64,7 @@ struct session {
     bool in_mynetworks, is_own_address;
     bool local_context; /* local_header_rewrite_clients: headers are completed as for our own users */
     bool bare_newline_ok; /* excluded from the bare newline rules */
+    bool saw_bare_newline;
 
     slice helo;         /* .p NULL before HELO */
     bool is_esmtp;
@@ -98,6 +99,10 @@ void session_log_action(struct session *s, const char *verb, const char *where, 
 bool session_refuse(struct session *s, const char *where, const struct policy_answer *a, slice recipient);
 /* "MAIL", "UNKNOWN" */
 const char *session_command_word(enum command command);
+/* Does the bare newline rule RULE ("reject", "note") hold for this client? */
+bool session_bare_rule(const struct session *s, const char *rule);
+/* smtpd_forbid_bare_newline = reject: the end of the session, with the reply and the log line. */
+bool session_refuse_bare_newline(struct session *s, const char *where, slice recipient);
 /* "lost connection after DATA (12 bytes) from CLIENT" and its kin. */
 void session_log_lost(struct session *s, const char *what);
 void session_log_disconnect(struct session *s);
