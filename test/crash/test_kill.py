@@ -15,7 +15,7 @@ from harness.sink import Sink, sink
 from harness.smtp import Client
 
 MESSAGES, CLIENTS, KILLS = 200, 4, 8
-VICTIMS = ("smtpd", "cleanup", "trivial-rewrite", "qmgr", "smtp", "master")
+VICTIMS = ("smtpd", "cleanup", "trivial-rewrite", "qmgr", "smtp", "any", "master")
 
 # Short waits instead of those that suit a real mail system.
 CONFIGURATION = ("relayhost = [127.0.0.1]:2630", "service_throttle_time = 1s", "transport_retry_time = 1s", "minimal_backoff_time = 1s",
@@ -56,8 +56,18 @@ class Sender(threading.Thread):
             client.close()
 
 
+def pids_of(system: Installed, victim: str) -> list[int]:
+    """VICTIM "any" is whatever master has started."""
+    if victim == "master":
+        return [system.master_pid()]
+    if victim == "any":
+        master = system.master_pid()
+        return [process.pid for process in system.processes() if process.parent == master]
+    return system.children(victim)
+
+
 def kill(system: Installed, victim: str) -> None:
-    pids = [system.master_pid()] if victim == "master" else system.children(victim)
+    pids = pids_of(system, victim)
     if pids:
         system.run(["kill", "-9", random.choice(pids)], check=False)
     if victim == "master":
