@@ -6,40 +6,6 @@
 #include "mail/service/service.h"
 #include "mail/syntax/address.h"
 
-struct local_world world;
-
-struct outcome local_outcome(enum outcome_kind kind, struct dsn_code dsn, slice reason)
-{
-    return (struct outcome){.kind = kind, .dsn = dsn, .reason = reason, .relay = S("local")};
-}
-
-static void add_part(struct delivery *d, slice address, struct outcome o, bool passed)
-{
-    struct part *p = ARENA_NEW(d->request->arena, struct part);
-
-    if (p == NULL) {
-        event_warning("%.*s: no memory for the outcome of one recipient", S_ARG(d->request->wire.queue_id));
-        d->request->some_deferred = true;
-        return;
-    }
-    p->recipient = *d->to;
-    p->recipient.address = arena_keep(d->request->arena, address, d->to->address);
-    p->outcome = o;
-    p->passed = passed;
-    *d->last_part = p;
-    d->last_part = &p->next;
-}
-
-void delivery_add(struct delivery *d, slice address, struct outcome o)
-{
-    add_part(d, address, o, false);
-}
-
-void delivery_passed(struct delivery *d, slice address, struct outcome o)
-{
-    add_part(d, address, o, true);
-}
-
 /* True: handled for good. */
 static bool report_part(struct delivery *d, const struct part *p)
 {

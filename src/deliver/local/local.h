@@ -55,6 +55,7 @@ struct delivery {
     bool through_alias; /* some name was expanded */
 };
 
+/* ---- delivery.c ---- */
 /* Adds the outcome of one part. */
 void delivery_add(struct delivery *d, slice address, struct outcome o);
 /* The same for a part that agent_pass() handed on. */

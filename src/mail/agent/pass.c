@@ -21,19 +21,6 @@ static bool send_request(const struct agent_request *r, const struct recipient *
            ipc_write(s, &delivery_recipient_shape, &to, r->by, err) && stream_flush(s, r->by, err);
 }
 
-static bool read_answer(struct agent_request *r, struct stream *s, struct delivery_answer *answer, struct err *err)
-{
-    switch (ipc_read(s, &delivery_answer_shape, r->arena, r->by, answer, err)) {
-    case IPC_FAILED:
-        return false;
-    case IPC_END:
-        return err_set(err, ERR_PEER, "%s: closed without an answer", stream_name(s));
-    case IPC_MESSAGE_READ:
-        break;
-    }
-    return true;
-}
-
 static void log_passing(const struct agent_request *r, const struct recipient *one, slice transport)
 {
     AUTO_BUF struct buf address = BUF_INIT(8192);
@@ -56,7 +43,8 @@ bool agent_pass(struct agent_request *r, const struct recipient *one, slice tran
     if (s == NULL)
         return false;
     log_passing(r, one, transport);
-    if (!send_request(r, one, nexthop, s, err) || !read_answer(r, s, &answer, err))
+    if (!send_request(r, one, nexthop, s, err) ||
+        !service_read_answer(IPC_ATTR0, s, &delivery_answer_shape, r->arena, r->by, &answer, err))
         return false;
     (void)dsn_code_parse(answer.status, &code);
     if (answer.result == 0)

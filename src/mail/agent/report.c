@@ -14,16 +14,9 @@ static bool ask(const char *service_class, const char *service, const char *prot
     AUTO_STREAM struct stream *s = service_connect(service_class, service, protocol, by, err);
     struct status_answer answer;
 
-    if (s == NULL || !ipc_write(s, shape, message, by, err) || !stream_flush(s, by, err))
+    if (s == NULL || !ipc_write(s, shape, message, by, err) || !stream_flush(s, by, err) ||
+        !service_read_answer(IPC_ATTR0, s, &status_answer_shape, &arena, by, &answer, err))
         return false;
-    switch (ipc_read(s, &status_answer_shape, &arena, by, &answer, err)) {
-    case IPC_FAILED:
-        return false;
-    case IPC_END:
-        return err_set(err, ERR_PEER, "%s: closed without an answer", stream_name(s));
-    case IPC_MESSAGE_READ:
-        break;
-    }
     *status = answer.status;
     return true;
 }
@@ -49,8 +42,8 @@ static slice action_of(const struct outcome *o)
     return o->action.n > 0 ? o->action : words[o->kind];
 }
 
-bool report_append(const char *service, int64_t flags, slice queue_id, const struct recipient *r, const struct outcome *o,
-                   deadline by, struct err *err)
+bool report_append(const char *service, int64_t flags, slice queue_id, const struct recipient *r,
+                   const struct outcome *o, deadline by, struct err *err)
 {
     char dsn[DSN_CODE_TEXT];
 

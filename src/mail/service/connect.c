@@ -199,13 +199,10 @@ void link_return(struct link_pool *p, struct stream *s, bool reusable)
     bug("link_return: not borrowed from this pool");
 }
 
-static bool exchange(struct link_pool *p, struct stream *s, const struct ipc_shape *ask_shape, const void *ask,
-                     const struct ipc_shape *answer_shape, void *answer, struct arena *arena, deadline by,
-                     struct err *err)
+bool service_read_answer(enum ipc_encoding e, struct stream *s, const struct ipc_shape *shape, struct arena *arena, deadline by,
+                         void *answer, struct err *err)
 {
-    if (!ipc_write_as(p->encoding, s, ask_shape, ask, by, err) || !stream_flush(s, by, err))
-        return false;
-    switch (ipc_read_as(p->encoding, s, answer_shape, arena, by, answer, err)) {
+    switch (ipc_read_as(e, s, shape, arena, by, answer, err)) {
     case IPC_FAILED:
         return false;
     case IPC_END:
@@ -214,6 +211,14 @@ static bool exchange(struct link_pool *p, struct stream *s, const struct ipc_sha
         break;
     }
     return true;
+}
+
+static bool exchange(struct link_pool *p, struct stream *s, const struct ipc_shape *ask_shape, const void *ask,
+                     const struct ipc_shape *answer_shape, void *answer, struct arena *arena, deadline by,
+                     struct err *err)
+{
+    return ipc_write_as(p->encoding, s, ask_shape, ask, by, err) && stream_flush(s, by, err) &&
+           service_read_answer(p->encoding, s, answer_shape, arena, by, answer, err);
 }
 
 /* The service went away, for example because it restarts. */

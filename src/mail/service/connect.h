@@ -28,4 +28,8 @@ MUST_CHECK bool link_call(struct link_pool *p, const struct ipc_shape *ask_shape
                           const struct ipc_shape *answer_shape, void *answer, struct arena *arena, deadline by,
                           struct err *err);
 
+/* Reads the one answer to a question just asked.  ERR_PEER: the other side closed without one. */
+MUST_CHECK bool service_read_answer(enum ipc_encoding e, struct stream *s, const struct ipc_shape *shape, struct arena *arena,
+                                    deadline by, void *answer, struct err *err);
+
 #endif
