@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
+#include "core/base/cut.h"
 #include "mail/params/param_def.h"
 
 enum { PATH_MAX_BYTES = 4096 };
@@ -46,8 +47,7 @@ static bool parse_number(const struct param_def *d, const char *name, const char
                            (long long)d->max / 1000000);
         return true;
     default:
-        if (!conf_parse_int(slice_text(text), out) ||
-            (d->type == PARAM_INT && (*out < INT32_MIN || *out > INT32_MAX)))
+        if (!conf_parse_int(slice_text(text), out) || (d->type == PARAM_INT && (*out < INT32_MIN || *out > INT32_MAX)))
             return err_set(err, ERR_CONFIG, "bad numerical configuration: %s = %s", name, text);
         if (*out < d->min)
             return err_set(err, ERR_CONFIG, "invalid %s parameter value %lld < %lld", name, (long long)*out,
@@ -105,7 +105,8 @@ static bool set_all(struct params *p, struct err *err)
     bool *given = xcalloc(param_row_count, sizeof *given);
     bool ok = true;
 
-    MAP_EACH(e, &p->conf.raw) {
+    MAP_EACH(e, &p->conf.raw)
+    {
         size_t index = param_find(map_key(e));
 
         if (index != SLICE_NONE)
@@ -128,6 +129,37 @@ static bool check_level(struct params *p, struct err *err)
 
     return compat_level_parse(slice_text(p->compatibility_level), &unused) ||
            err_set(err, ERR_CONFIG, "malformed compatibility level syntax: \"%s\"", p->compatibility_level);
+}
+
+enum { LABEL_MOST = 63, HOSTNAME_MOST = 255 };
+
+/* Labels of letters, digits, hyphens (not at an end) and underscores, as the field takes them; not all of them numbers.
+ */
+static bool is_hostname(slice name)
+{
+    bool numeric = true;
+    slice label;
+
+    if (name.n == 0 || name.n > HOSTNAME_MOST || name.p[name.n - 1] == '.')
+        return false;
+    while (cut_field(&name, '.', &label)) {
+        if (label.n == 0 || label.n > LABEL_MOST || label.p[0] == '-' || label.p[label.n - 1] == '-')
+            return false;
+        for (size_t i = 0; i < label.n; i++) {
+            if (!ascii_is_alnum(label.p[i]) && label.p[i] != '-' && label.p[i] != '_' &&
+                (unsigned char)label.p[i] < 128)
+                return false;
+            numeric = numeric && ascii_is_digit(label.p[i]);
+        }
+    }
+    return !numeric;
+}
+
+static bool check_hostname(const struct params *p, struct err *err)
+{
+    return is_hostname(slice_text(p->myhostname)) ||
+           err_set(err, ERR_CONFIG, "file %s/main.cf: parameter myhostname: bad parameter value: %s",
+                   p->config_directory, p->myhostname);
 }
 
 struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,
@@ -155,7 +187,7 @@ struct params *params_load(const char *config_directory, const struct params_ove
 {
     struct params *p = params_read(config_directory, true, overrides, count, err);
 
-    if (p != NULL && (!set_all(p, err) || !check_level(p, err))) {
+    if (p != NULL && (!set_all(p, err) || !check_level(p, err) || !check_hostname(p, err))) {
         params_free(p);
         return NULL;
     }

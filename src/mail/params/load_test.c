@@ -36,6 +36,13 @@ static void test_bad_values(void **state)
         {"smtpd_helo_required = maybe", "smtpd_helo_required"},
         {"message_size_limit = a", "message_size_limit"},
         {"smtpd_recipient_limit = 10q", "smtpd_recipient_limit"},
+        {"line_length_limit = 1", "invalid line_length_limit parameter value 1 < 512"},
+        {"delay_logging_resolution_limit = 7", "invalid delay_logging_resolution_limit parameter value 7 > 6"},
+        {"myhostname = a..b", "parameter myhostname: bad parameter value: a..b"},
+        {"myhostname = -a.b", "myhostname"},
+        {"myhostname = a.b.", "myhostname"},
+        {"myhostname = 1.2.3.4", "myhostname"},
+        {"myhostname = a b", "myhostname"},
     };
 
     (void)state;
