@@ -1,5 +1,5 @@
-/* postmap(1) and, by that name, postalias(1): make, change and ask lookup tables.  They differ in the text they read and in how
- * a pair is shown. */
+/* postmap(1) and, by that name, postalias(1): make, change and ask lookup tables.  They differ in the text they read
+ * and in how a pair is shown. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands/postmap/aliases.h"
+#include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/conf/main_cf.h"
 #include "mail/command/command.h"
@@ -45,25 +46,37 @@ static bool plain_line_parse(slice line, struct buf *key, struct buf *value)
     return buf_add(key, k) && buf_add(value, v);
 }
 
-static const struct dialect map_dialect = {"postmap", "\t", "expected format: key whitespace value", false, plain_line_parse};
+static const struct dialect map_dialect = {"postmap", "\t", "expected format: key whitespace value", false,
+                                           plain_line_parse};
 static const struct dialect alias_dialect = {"postalias", ":\t", "need name:value pair", true, alias_line_parse};
 
 static NORETURN void usage(const struct options *o)
 {
-    event_fatal("usage: %s [-Nfinoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...", o->dialect->name);
+    event_fatal("usage: %s [-%s] [-c config_dir] [-d key] [-q key] [map_type:]file...", o->dialect->name,
+                "Nfinoprsuvw");
+}
+
+/* -s, -q and -d exclude each other and themselves. */
+static void claim_job(bool *taken)
+{
+    if (*taken)
+        event_fatal("specify only one of -s -q or -d");
+    *taken = true;
 }
 
 static struct options parse_options(const struct dialect *dialect, int argc, char **argv)
 {
     struct options o = {.dialect = dialect};
+    bool job = false;
     int c;
 
-    while ((c = getopt(argc, argv, "Nbc:d:fhimnopq:rsuUvw")) > 0)
+    while ((c = getopt(argc, argv, "Nc:d:finopq:rsuUvw")) > 0)
         switch (c) {
         case 'c':
             o.config = optarg;
             break;
         case 'd':
+            claim_job(&job);
             o.remove = optarg;
             break;
         case 'i':
@@ -85,12 +98,14 @@ static struct options parse_options(const struct dialect *dialect, int argc, cha
             o.nul = TABLE_WRITE_NO_NUL;
             break;
         case 'q':
+            claim_job(&job);
             o.query = optarg;
             break;
         case 'r':
             o.replace = true;
             break;
         case 's':
+            claim_job(&job);
             o.list = true;
             break;
         case 'w':
@@ -175,17 +190,49 @@ static void become_root_again(void)
         event_fatal("become root again: %m");
 }
 
+/* Why a line of a plain table has not been taken, or what is odd about one that has. */
+static void complain(const struct options *o, const char *path, int number, slice line, bool taken)
+{
+    slice key, value;
+    enum table_line kind = table_line_parse(line, &key, &value);
+
+    if (taken && !o->dialect->marks && key.n > 0 && key.p[key.n - 1] == ':')
+        event_warning("%s, line %d: record is in \"key: value\" format; is this an alias file?", path, number);
+    if (taken)
+        return;
+    if (!o->dialect->marks && kind == TABLE_LINE_UNBALANCED)
+        event_warning("%s, line %d: unbalanced '\"' in '%.*s' -- ignoring this line", path, number,
+                      S_ARG(slice_trim(line)));
+    else
+        event_warning("%s, line %d: %s", path, number, o->dialect->complaint);
+}
+
 static void put_lines(struct table_writer *w, const struct options *o, const char *path, slice rest)
 {
     AUTO_BUF struct buf line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST), value = BUF_INIT(ENTRY_MOST);
     int line_number = 0, first_line;
 
     while (conf_next_line(&rest, &line_number, &first_line, &line)) {
-        if (o->dialect->parse(buf_slice(&line), &key, &value))
+        slice text = slice_trim_end(slice_head(buf_slice(&line), slice_find(buf_slice(&line), '\0')));
+        bool taken;
+
+        if (text.n > 0 && ascii_is_space(text.p[0])) { /* it continues nothing */
+            event_warning("%s: logical line must not start with whitespace: \"%.*s\"", path, S_ARG(text));
+            continue;
+        }
+        taken = o->dialect->parse(text, &key, &value);
+        complain(o, path, first_line, text, taken);
+        if (taken)
             put(w, o, &key, &value);
-        else
-            event_warning("%s, line %d: %s", path, first_line, o->dialect->complaint);
     }
+}
+
+static bool is_known_type(slice type)
+{
+    for (size_t i = 0; table_types[i] != NULL; i++)
+        if (slice_eq(slice_text(table_types[i]->name), type))
+            return true;
+    return false;
 }
 
 /* From the file, or with -i from standard input on top of what is there. */
@@ -197,6 +244,7 @@ static void build(const struct params *p, const struct options *o, const char *a
     const char *path;
     AUTO_FD int fd = -1;
     struct err err;
+    slice type;
 
     full_name(p, argument, &name);
     path = strchr(buf_text(&name), ':') + 1;
@@ -207,6 +255,9 @@ static void build(const struct params *p, const struct options *o, const char *a
         how.mode = become_owner(o, fd, path);
     if (!file_read_all(o->incremental ? STDIN_FILENO : fd, &text, &err))
         event_fatal("%s: %s", o->incremental ? "standard input" : path, err.text);
+    type = slice_head(buf_slice(&name), slice_find(buf_slice(&name), ':'));
+    if (!table_can_write(type) && is_known_type(type))
+        event_fatal("unsupported dictionary type: %.*s does not support bulk-mode creation.", S_ARG(type));
     w = table_writer_open_as(buf_slice(&name), &how, &err);
     if (w == NULL)
         event_fatal("%s", err.text);
@@ -232,6 +283,31 @@ static bool show_pair(void *context, slice key, slice value)
     return true;
 }
 
+/* A table that can be asked, or the end. */
+static struct table *open_to_ask(const struct options *o, slice name)
+{
+    struct table *t;
+    struct err err;
+    slice warnings, line;
+
+    t = table_open(name, (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL | TABLE_NO_LOOP | TABLE_NO_PROXY, &err);
+    if (t == NULL)
+        event_fatal("%s", err.text);
+    if (table_problem(t) != NULL)
+        event_fatal("%s", table_problem(t)->text);
+    warnings = table_warnings(t);
+    while (cut_field(&warnings, '\n', &line))
+        event_warning("%.*s", S_ARG(line));
+    return t;
+}
+
+static NORETURN void fail_query(const char *name, const struct err *err)
+{
+    if (slice_starts(slice_text(err->text), S("table ")))
+        event_fatal("%s", err->text);
+    event_fatal("table %s: %s", name, err->text);
+}
+
 static bool query_one(const struct params *p, const struct options *o, const char *argument, slice key, bool with_key)
 {
     AUTO_BUF struct buf name = BUF_INIT(4096), value = BUF_INIT(ENTRY_MOST);
@@ -240,12 +316,14 @@ static bool query_one(const struct params *p, const struct options *o, const cha
     enum table_got got;
 
     full_name(p, argument, &name);
-    t = table_open(buf_slice(&name), (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL | TABLE_NO_LOOP | TABLE_NO_PROXY, &err);
-    if (t == NULL)
-        event_fatal("%s", err.text);
+    t = open_to_ask(o, buf_slice(&name));
     got = table_get(t, key, NEVER, &value, &err);
     if (got == TABLE_FAILED)
-        event_fatal("table %s: %s", buf_text(&name), err.text);
+        fail_query(buf_text(&name), &err);
+    if (got == TABLE_FOUND && value.n == 0) {
+        event_warning("table %s: key %.*s: empty string result is not allowed", buf_text(&name), S_ARG(key));
+        event_warning("table %s should return NO RESULT in case of NOT FOUND", buf_text(&name));
+    }
     table_close(t);
     if (got == TABLE_FOUND && with_key)
         (void)printf("%.*s%s%s\n", S_ARG(key), o->dialect->separator, buf_text(&value));
@@ -254,30 +332,79 @@ static bool query_one(const struct params *p, const struct options *o, const cha
     return got == TABLE_FOUND;
 }
 
-static bool query(const struct params *p, const struct options *o, const char *argument, const char *key)
+/* The first of TABLES that knows KEY answers. */
+static bool query_tables(const struct params *p, const struct options *o, char **tables, slice key, bool with_key)
+{
+    for (; *tables != NULL; tables++)
+        if (query_one(p, o, *tables, key, with_key))
+            return true;
+    return false;
+}
+
+/* The query "-": keys from standard input. */
+static bool query(const struct params *p, const struct options *o, char **tables)
 {
     char line[2048];
     bool found = false;
 
-    if (strcmp(key, "-") != 0)
-        return query_one(p, o, argument, slice_text(key), false);
+    if (strcmp(o->query, "-") != 0)
+        return query_tables(p, o, tables, slice_text(o->query), false);
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        found = query_one(p, o, argument, slice_text(line), true) || found;
+        found = query_tables(p, o, tables, slice_text(line), true) || found;
     }
     return found;
 }
 
-static bool remove_key(const struct params *p, const char *argument, const char *key)
+static struct table_writer *open_to_delete(slice name)
+{
+    static const struct table_write_options how = {.flags = TABLE_WRITE_EXISTING};
+    slice type = slice_head(name, slice_find(name, ':'));
+    struct table_writer *w;
+    struct err err;
+
+    if (slice_eq(type, S("static")))
+        event_fatal("table %.*s: delete operation is not supported", S_ARG(name));
+    if (!table_can_write(type) && is_known_type(type))
+        event_fatal("%.*s map requires O_RDONLY access mode", S_ARG(name));
+    w = table_writer_open_as(name, &how, &err);
+    if (w == NULL)
+        event_fatal("%s", err.text);
+    return w;
+}
+
+static bool remove_one(struct table_writer *w, const struct options *o, slice key)
+{
+    AUTO_BUF struct buf folded = BUF_INIT(ENTRY_MOST);
+    bool existed = false;
+    struct err err;
+
+    if (!o->no_fold && table_fold(key, &folded))
+        key = buf_slice(&folded);
+    if (!table_writer_delete(w, key, &existed, &err))
+        event_fatal("%s", err.text);
+    return existed;
+}
+
+/* KEY "-": those that standard input names. */
+static bool remove_keys(const struct params *p, const struct options *o, const char *argument, const char *key)
 {
     AUTO_BUF struct buf name = BUF_INIT(4096);
     struct table_writer *w;
     bool existed = false;
+    char line[2048];
     struct err err;
 
     full_name(p, argument, &name);
-    w = table_writer_open(buf_slice(&name), false, &err);
-    if (w == NULL || !table_writer_delete(w, slice_text(key), &existed, &err) || !table_writer_close(w, &err))
+    w = open_to_delete(buf_slice(&name));
+    if (strcmp(key, "-") != 0)
+        existed = remove_one(w, o, slice_text(key));
+    else
+        while (fgets(line, sizeof line, stdin) != NULL) {
+            line[strcspn(line, "\n")] = '\0';
+            existed = remove_one(w, o, slice_text(line)) || existed;
+        }
+    if (!table_writer_close(w, &err))
         event_fatal("%s", err.text);
     return existed;
 }
@@ -311,15 +438,15 @@ int main(int argc, char **argv)
     p = command_configure(o.config);
     if (optind == argc)
         usage(&o);
+    if (o.query != NULL)
+        return query(p, &o, argv + optind) ? 0 : 1;
     for (int i = optind; i < argc; i++) {
         if (o.list)
             list(p, &o, argv[i]);
-        else if (o.query != NULL && query(p, &o, argv[i], o.query))
-            return 0;
         else if (o.remove != NULL)
-            found = remove_key(p, argv[i], o.remove) || found;
-        else if (o.query == NULL)
+            found = remove_keys(p, &o, argv[i], o.remove) || found;
+        else
             build(p, &o, argv[i]);
     }
-    return (o.query != NULL || o.remove != NULL) && !found ? 1 : 0;
+    return o.remove != NULL && !found ? 1 : 0;
 }
