@@ -42,7 +42,7 @@ PROVEN = harness scenarios compat/test_postconf.py compat/test_postsuper.py comp
 
 test: deps build
 	tools/oracle >/dev/null
-	test/run --build $(BUILD) $(PROVEN)
+	test/run --build $(BUILD) --sanitizers $(PROVEN)
 
 test-all: deps build
 	tools/oracle >/dev/null
