@@ -63,15 +63,17 @@ def empty_queue(system: Installed) -> None:
 
 
 def deliver(system: Installed, peers: list[Peer], domains: list[str]) -> None:
-    """MESSAGES to each domain, so that they wait for each other."""
+    """MESSAGES to each domain.  They are submitted while the system is down, so that they wait for each other."""
     nexthops = " ".join(f"{{{domain} = smtp:[127.0.0.1]:{2600 + n}}}" for n, domain in enumerate(domains))
     system.configure([f"transport_maps = inline:{{ {nexthops} }}", "smtp_destination_concurrency_limit = 1", "minimal_backoff_time = 1s",
                       "maximal_backoff_time = 1s", "queue_run_delay = 1s", "smtp_destination_concurrency_failed_cohort_limit = 100"])
     try:
         system.start()
+        system.stop()
         for n in range(MESSAGES):
             for domain in domains:
                 system.run(["sendmail", "-i", "-f", "alice@test.invalid", f"bob@{domain}"], input=f"Subject: n{n}\n\nbody\n")
+        system.start()
         empty_queue(system)
     finally:
         for peer in peers:

@@ -128,7 +128,9 @@ class Collector:
         self.found.texts["names"] = json.dumps(results)
 
     def _submission_while_down(self) -> None:
+        self.system.log.mark()
         self.system.stop()
+        self.system.log.wait(r"/master\[\d+\]: terminating on signal 15")
         self.system.log.mark()
         done = self.system.run(["sendmail", "-i", "alice"], input="test\n", check=False)
         files = [f.name for f in self.system.queue()["maildrop"]]
