@@ -97,11 +97,22 @@ static int open_by_id(const struct params *p, const char *id, char path[QUEUE_PA
     return -1;
 }
 
+static const char help[] =
+    "usage: postcat [-behr] [-d] [-o] [-s offset] [file...]\n"
+    "       postcat -q [-behr] [-d] [-o] [-s offset] [queue id...]\n"
+    "Shows the contents of queue files: those named, or with -q the messages of the queue.\n"
+    "  -e, -h, -b   the envelope, the header, the body alone\n"
+    "  -d, -o, -r   record types as numbers; offsets too; no line ends between pieces of a line\n"
+    "  -s offset    begin there\n"
+    "  -c dir       main.cf is in dir\n"
+    "postcat(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     struct params *params;
     struct options o;
 
+    command_help(argc, argv, help);
     command_begin("postcat", 1, COMMAND_QUIET_LOG);
     o = parse_options(argc, argv);
     params = command_configure(o.config);

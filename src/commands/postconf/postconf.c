@@ -375,11 +375,22 @@ static void show_what_is_asked(const struct options *o, const char *directory, c
     params_free(p);
 }
 
+static const char help[] =
+    "usage: postconf [-d] [-n] [-h] [-H] [-x] [-f] [-C class] [-o name=value] [name...]   show parameters\n"
+    "       postconf [-e] name=value... | -# name... | -X name...                        change main.cf\n"
+    "       postconf -M | -F | -P [-e] [-# | -X] [service/type...]                        master.cf: rows, fields, -o "
+    "settings\n"
+    "       postconf -m | -l | -p [name...]                                               table types, lock types, "
+    "parameters\n"
+    "  -c dir       main.cf and master.cf are in dir\n"
+    "postconf(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     static struct options o; /* large */
     AUTO_BUF struct buf directory = BUF_INIT(4096);
 
+    command_help(argc, argv, help);
     command_begin("postconf", 1, COMMAND_QUIET_LOG);
     parse_options(argc, argv, &o);
     if (o.lock_types || o.map_types || o.server_sasl || o.client_sasl) {

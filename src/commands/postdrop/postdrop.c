@@ -1,7 +1,7 @@
 /* postdrop(1): puts one message into maildrop/.
  *
- * Order (walkthrough rows A2 to A4): the log is descriptor 3, the file descriptor 4: created, renamed to its id, written,
- * fchmod 0744, fsync, closed; then pickup is woken.  The message is safe once fsync has returned. */
+ * Order (walkthrough rows A2 to A4): the log is descriptor 3, the file descriptor 4: created, renamed to its id,
+ * written, fchmod 0744, fsync, closed; then pickup is woken.  The message is safe once fsync has returned. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -187,7 +187,8 @@ static void create(struct drop *d)
     const struct queue_layout layout = {slice_text(d->params->hash_queue_names), d->params->hash_queue_depth};
     struct err err;
 
-    while (!queue_create(&layout, S(QUEUE_MAILDROP), d->params->enable_long_queue_ids, MAILDROP_MODE_EMBRYO, &d->file, &err)) {
+    while (!queue_create(&layout, S(QUEUE_MAILDROP), d->params->enable_long_queue_ids, MAILDROP_MODE_EMBRYO, &d->file,
+                         &err)) {
         event_warning("%s", err.text);
         if (err.sys != EACCES && err.sys != ENOSPC && err.sys != EDQUOT)
             give_up();
@@ -239,6 +240,11 @@ static void drop(struct params *p)
     buf_done(&d.out);
 }
 
+static const char help[] =
+    "usage: postdrop [-c dir] <records\n"
+    "Puts a message that sendmail(1) has prepared into the maildrop queue; not meant for people.\n"
+    "postdrop(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     const char *config = NULL;
@@ -247,6 +253,7 @@ int main(int argc, char **argv)
     struct err err;
     int c;
 
+    command_help(argc, argv, help);
     (void)umask(022);
     command_begin("postdrop", EX_TEMPORARY, 0);
     while ((c = getopt(argc, argv, "c:rv")) > 0)

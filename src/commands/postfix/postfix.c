@@ -1,4 +1,6 @@
 /* postfix(1) - see postfix.1.md. */
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "commands/postfix/instance.h"
@@ -17,10 +19,17 @@ static const struct {
     const char *name;
     int (*run)(struct instance *i);
 } commands[] = {
-    {"start", start},           {"start-fg", control_start_foreground}, {"quick-start", quick_start},
-    {"stop", control_stop},     {"quick-stop", control_quick_stop},     {"abort", control_abort},
-    {"reload", control_reload}, {"flush", control_flush},               {"status", control_status},
-    {"check", control_check},   {"logrotate", control_logrotate},
+    {"start", start},
+    {"start-fg", control_start_foreground},
+    {"quick-start", quick_start},
+    {"stop", control_stop},
+    {"quick-stop", control_quick_stop},
+    {"abort", control_abort},
+    {"reload", control_reload},
+    {"flush", control_flush},
+    {"status", control_status},
+    {"check", control_check},
+    {"logrotate", control_logrotate},
 };
 
 static int run_command(struct instance *i, const char *name)
@@ -34,6 +43,18 @@ static int run_command(struct instance *i, const char *name)
                      name);
 }
 
+static const char help[] =
+    "usage: postfix [-c dir] COMMAND\n"
+    "  start, start-fg        start the mail system; stay in the foreground\n"
+    "  stop, quick-stop       end it, what is in progress first; without a look at the queue at the next start\n"
+    "  abort                  end it at once\n"
+    "  reload                 read the configuration again\n"
+    "  flush                  try everything in the queue now\n"
+    "  status, check          does it run? is all in order?\n"
+    "  logrotate              a new maillog_file\n"
+    "  -c dir                 main.cf is in dir\n"
+    "postfix(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     static struct instance instance;
@@ -41,6 +62,8 @@ int main(int argc, char **argv)
     int option;
     bool usage = false;
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return fputs(help, stdout) < 0 || fflush(stdout) != 0;
     while ((option = getopt(argc, argv, "c:Dv")) > 0) {
         if (option == 'c')
             config_directory = optarg;

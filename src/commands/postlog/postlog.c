@@ -32,12 +32,21 @@ static void log_input(const char *priority)
     }
 }
 
+static const char help[] = "usage: postlog [-i] [-c dir] [-p priority] [-t tag] [text...]\n"
+                           "Logs the text, or each line of standard input, as the mail system does.\n"
+                           "  -i           with the process id\n"
+                           "  -p priority  info (default), warn, error, fatal or panic\n"
+                           "  -t tag       under that name\n"
+                           "  -c dir       main.cf is in dir\n"
+                           "postlog(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     AUTO_BUF struct buf text = BUF_INIT(LINE_MOST);
     const char *priority = "info", *config = NULL, *tag = "postlog";
     int c;
 
+    command_help(argc, argv, help);
     while ((c = getopt(argc, argv, "c:ip:t:v")) > 0)
         switch (c) {
         case 'c':

@@ -426,6 +426,16 @@ static bool is_called_postalias(const char *program)
     return strcmp(slash == NULL ? program : slash + 1, "postalias") == 0;
 }
 
+static const char help[] =
+    "usage: postmap [-c dir] [-finoprsuvwN] [-d key] [-q key] [type:]file...      tables of \"key value\" lines\n"
+    "       postalias [-c dir] [-finoprsuvwN] [-d key] [-q key] [type:]file...    tables in the form of aliases(5)\n"
+    "Without -d, -q and -s: builds the table from the file of that name.\n"
+    "  -q key       look it up (-: one a line from standard input)\n"
+    "  -d key       delete it (-: likewise)\n"
+    "  -s           show all\n"
+    "  -i, -r, -w   add to the table; replace what is there; say nothing of duplicates\n"
+    "postmap(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     const struct dialect *dialect = is_called_postalias(argv[0]) ? &alias_dialect : &map_dialect;
@@ -433,6 +443,7 @@ int main(int argc, char **argv)
     struct params *p;
     bool found = false;
 
+    command_help(argc, argv, help);
     command_begin(dialect->name, 1, 0);
     o = parse_options(dialect, argc, argv);
     p = command_configure(o.config);

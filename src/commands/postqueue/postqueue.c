@@ -136,8 +136,8 @@ static bool one_message(struct reader *r, struct listing_total *total, bool json
     if (!expect(r, "queue_id"))
         return false;
     (void)buf_add(&id, buf_slice(&r->value));
-    if (!expect_number(r, "time", &m.time) || !expect_number(r, "size", &m.size) || !expect_number(r, "forced_expire", &expire) ||
-        !expect(r, "sender"))
+    if (!expect_number(r, "time", &m.time) || !expect_number(r, "size", &m.size) ||
+        !expect_number(r, "forced_expire", &expire) || !expect(r, "sender"))
         return false;
     m.queue_name = buf_slice(&name);
     m.queue_id = buf_slice(&id);
@@ -151,7 +151,8 @@ static bool one_message(struct reader *r, struct listing_total *total, bool json
             return true;
         }
         if (!slice_eq(buf_slice(&r->name), S("recipient")))
-            return err_set(&r->err, ERR_PEER, "unexpected attribute %s from showq (expecting: recipient)", buf_text(&r->name));
+            return err_set(&r->err, ERR_PEER, "unexpected attribute %s from showq (expecting: recipient)",
+                           buf_text(&r->name));
         buf_clear(&address);
         (void)buf_add(&address, buf_slice(&r->value));
         if (!expect(r, "reason"))
@@ -170,9 +171,9 @@ static bool whole_listing(struct stream *s, const struct params *p, bool json, s
     bool more = true, ok = true;
 
     while (ok && (ok = next_pair(&r, &more)) && more) {
-        ok = slice_eq(buf_slice(&r.name), S("queue_name")) ? one_message(&r, &total, json, &out)
-                                                           : err_set(&r.err, ERR_PEER, "unexpected attribute %s from showq",
-                                                                     buf_text(&r.name));
+        ok = slice_eq(buf_slice(&r.name), S("queue_name"))
+                 ? one_message(&r, &total, json, &out)
+                 : err_set(&r.err, ERR_PEER, "unexpected attribute %s from showq", buf_text(&r.name));
         write_out(&out, false);
     }
     if (ok && !json)
@@ -258,8 +259,8 @@ static int64_t ask_flush(const struct ipc_shape *shape, const void *question)
 
     if (s == NULL)
         event_fatal("Cannot flush mail queue - mail system is down");
-    if (!ipc_expect_hello(s, FLUSH_PROTOCOL, by, &err) || !ipc_write(s, shape, question, by, &err) || !stream_flush(s, by, &err) ||
-        ipc_read(s, &flush_answer_shape, &arena, by, &answer, &err) != IPC_MESSAGE_READ)
+    if (!ipc_expect_hello(s, FLUSH_PROTOCOL, by, &err) || !ipc_write(s, shape, question, by, &err) ||
+        !stream_flush(s, by, &err) || ipc_read(s, &flush_answer_shape, &arena, by, &answer, &err) != IPC_MESSAGE_READ)
         event_fatal("flush service: %s", err.text);
     return answer.status;
 }
@@ -331,12 +332,22 @@ static void check_user(const struct params *p, const struct asked *a)
         event_fatal("User %ld is not allowed to %s the mail queue", (long)getuid(), listing ? "view" : "flush");
 }
 
+static const char help[] = "usage: postqueue [-c dir] -p | -j | -f | -i queueid | -s site\n"
+                           "  -p           list the queue\n"
+                           "  -j           list it in JSON, a message a line\n"
+                           "  -f           try everything again now\n"
+                           "  -i queueid   try this message again now\n"
+                           "  -s site      try the mail for this site again now (a domain of fast_flush_domains)\n"
+                           "  -c dir       main.cf is in dir\n"
+                           "postqueue(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     struct job job;
     struct params *p;
     struct err err;
 
+    command_help(argc, argv, help);
     command_begin("postqueue", EX_UNAVAILABLE, 0);
     job.asked = parse_options(argc, argv);
     p = command_configure(job.asked.config);

@@ -155,12 +155,23 @@ static void work(const struct asked *a, const struct params *p, const struct pla
     }
 }
 
+static const char help[] =
+    "usage: postsuper [-c dir] [-p] [-s] [-S] [-d|-h|-H|-r|-e|-f ID]... [queue...]\n"
+    "ID is a queue id, ALL, or - for ids on standard input.\n"
+    "  -d, -h, -H   delete, hold, release\n"
+    "  -r           requeue: as if submitted again\n"
+    "  -e, -f       return to the sender at the next attempt; -f releases too\n"
+    "  -s, -S, -p   put folders and names in order; so, long ids too; remove what was never completed\n"
+    "  -c dir       main.cf is in dir\n"
+    "postsuper(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     struct places_asked where = {0};
     struct asked asked;
     struct params *p;
 
+    command_help(argc, argv, help);
     command_begin("postsuper", 1, 0);
     asked = parse_options(argc, argv);
     p = command_configure(asked.config);

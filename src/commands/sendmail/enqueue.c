@@ -18,7 +18,13 @@
 #include "mail/syntax/address.h"
 #include "mail/syntax/header.h"
 
-enum { OUT_MOST = 1 << 20, WRITE_AT = 60 * 1024, HEADER_MOST = 1 << 20, ANSWER_MOST = 4096, ADDRESSES_MEMORY = 256 << 20 };
+enum {
+    OUT_MOST = 1 << 20,
+    WRITE_AT = 60 * 1024,
+    HEADER_MOST = 1 << 20,
+    ANSWER_MOST = 4096,
+    ADDRESSES_MEMORY = 256 << 20
+};
 
 /* ---- postdrop at the other end of a socket pair ---- */
 struct pipeline {
@@ -54,9 +60,18 @@ static void start(struct pipeline *d, const struct params *p)
     buf_init(&d->out, OUT_MOST);
 }
 
+const char *login_name(void)
+{
+    const struct passwd *me = getpwuid(getuid());
+
+    if (me == NULL)
+        event_fatal("unable to find out your login name");
+    return me->pw_name;
+}
+
 static NORETURN void failed(const struct pipeline *d, const char *what)
 {
-    event_fatal("%s(%ld): %s", getlogin() != NULL ? getlogin() : "user", (long)getuid(),
+    event_fatal("%s(%ld): %s", login_name(), (long)getuid(),
                 d->id[0] != '\0' ? what : "unable to execute or to hear postdrop");
 }
 
@@ -146,15 +161,6 @@ static void finish(struct pipeline *d)
 
 /* ---- the envelope ---- */
 
-static const char *login_name(void)
-{
-    const struct passwd *me = getpwuid(getuid());
-
-    if (me == NULL)
-        event_fatal("unable to find out your login name");
-    return me->pw_name;
-}
-
 /* The GECOS field up to the comma; '&' is the login name, capitalised. */
 static void add_full_name(struct buf *out)
 {
@@ -237,12 +243,12 @@ static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
 struct content {
     struct pipeline *to;
     const struct sendmail_options *options;
-    struct arena arena;       /* header recipients */
+    struct arena arena; /* header recipients */
     struct header_recipient {
         struct header_recipient *next;
         slice address;
-    } *recipients, **last;
-    struct buf header;        /* the address header being read, folded lines joined */
+    } * recipients, **last;
+    struct buf header; /* the address header being read, folded lines joined */
     bool in_header, strip_cr, started, line_open;
     bool resent;
 };
@@ -351,8 +357,8 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
     struct content c = {.to = &d, .options = o, .in_header = true, .arena = ARENA_INIT(ADDRESSES_MEMORY)};
 
     if (o->recipients[0] == NULL && !o->header_recipients)
-        event_fatal("%s(%ld): Recipient addresses must be specified on the command line or via the -t option", login_name(),
-                    (long)getuid());
+        event_fatal("%s(%ld): Recipient addresses must be specified on the command line or via the -t option",
+                    login_name(), (long)getuid());
     c.last = &c.recipients;
     buf_init(&c.header, HEADER_MOST);
     start(&d, p);

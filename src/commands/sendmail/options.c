@@ -83,7 +83,9 @@ static int notify_from(const char *text)
     static const struct {
         slice word;
         int flag;
-    } words[] = {{S_INIT("never"), NOTIFY_NEVER}, {S_INIT("success"), NOTIFY_SUCCESS}, {S_INIT("failure"), NOTIFY_FAILURE},
+    } words[] = {{S_INIT("never"), NOTIFY_NEVER},
+                 {S_INIT("success"), NOTIFY_SUCCESS},
+                 {S_INIT("failure"), NOTIFY_FAILURE},
                  {S_INIT("delay"), NOTIFY_DELAY}};
     slice list = slice_text(text), word;
     int flags = 0;

@@ -51,12 +51,27 @@ static NORETURN void rebuild_aliases(const struct params *p, const struct sendma
     become(p->command_directory, "postalias", arguments);
 }
 
+static const char help[] = "usage: sendmail [-i] [-t] [-f sender] [-F name] [-N conditions] [-R full|hdrs] [-V envid] "
+                           "[-v] [recipient...] <message\n"
+                           "       sendmail -bp | -bi | -bv recipient... | -q | -qIid | -qRsite\n"
+                           "  -t           recipients are in the message's header, too\n"
+                           "  -i           a line with a dot alone is no end\n"
+                           "  -f, -F       the sender's address and full name\n"
+                           "  -N, -R, -V   delivery status notifications\n"
+                           "  -v, -bv      tell me what became of it; only find out what would\n"
+                           "  -bp, mailq   list the queue\n"
+                           "  -bi, newaliases   rebuild the alias tables\n"
+                           "  -q           try everything again now; only one message; only one site\n"
+                           "  -C dir       main.cf is in dir\n"
+                           "sendmail(1) tells more.\n";
+
 int main(int argc, char **argv)
 {
     static const char *const smtp[] = {"smtpd", "-S", NULL}, *const daemon[] = {"postfix", "start", NULL};
     struct sendmail_options o;
     struct params *p;
 
+    command_help(argc, argv, help);
     (void)umask(022);
     command_begin("sendmail", EX_TEMPORARY, 0);
     options_parse(base_name(argv[0]), argc, argv, &o);
@@ -83,6 +98,7 @@ int main(int argc, char **argv)
         enqueue(p, &o);
     }
     if (o.trace_flags == 512)
-        (void)printf("Mail Delivery Status Report will be mailed to <%s>.\n", o.sender != NULL ? o.sender : getlogin());
+        (void)printf("Mail Delivery Status Report will be mailed to <%s>.\n",
+                     o.sender != NULL ? o.sender : login_name());
     return 0;
 }

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/bug.h"
@@ -33,6 +36,13 @@ static void open_missing_descriptors(void)
 static void on_bug(const char *text)
 {
     log_line(process.log, LOG_LEVEL_PANIC, slice_text(text));
+}
+
+void command_help(int argc, char **argv, const char *help)
+{
+    if (argc != 2 || strcmp(argv[1], "--help") != 0)
+        return;
+    exit(fputs(help, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0);
 }
 
 void command_begin(const char *name, int fatal_status, unsigned flags)

@@ -12,6 +12,10 @@ enum command_flags {
     COMMAND_QUIET_LOG = 1, /* stderr only: postcat, which administrators run on copies of files */
 };
 
+/* When "--help" is all that was said: prints HELP on standard output and ends the process with 0.  Comes before
+ * everything else, so that it needs no configuration and no rights. */
+void command_help(int argc, char **argv, const char *help);
+
 /* Makes sure that descriptors 0 to 2 are open, opens the log as the first free descriptor and sets up messages as "NAME: ..."
  * on stderr.  FATAL_STATUS: exit status of event_fatal(). */
 void command_begin(const char *name, int fatal_status, unsigned flags);
