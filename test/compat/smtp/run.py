@@ -105,6 +105,8 @@ def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> list
     nexthops = " ".join(f"{{{domain(n)} = {case.agent}:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
     system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}" if nexthops else "transport_maps =", *main])
     system.resolver("127.0.0.1")  # type: ignore[attr-defined]
+    # Not the machine's own, which may give localhost two families.
+    system.room.write("/etc/hosts", "127.0.0.1 localhost\n")  # type: ignore[attr-defined]
     for number in range(1, len(cases) + 1):
         system.run(["ip", "-6", "addr", "add", f"fd00::{number}:1/128", "dev", "lo"])
     with name_server(system, zone(cases), odd_answers(cases)):
