@@ -14,6 +14,7 @@
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "mail/events/events.h"
+#include "mail/proto/cleanup.h"
 #include "mail/queue/record.h"
 #include "mail/syntax/address.h"
 #include "mail/syntax/header.h"
@@ -146,6 +147,7 @@ static void hear_hello(struct pipeline *d)
 static void finish(struct pipeline *d)
 {
     AUTO_BUF struct buf status = BUF_INIT(ANSWER_MOST);
+    int64_t said = CLEANUP_WRITE;
     int ended;
 
     flush(d);
@@ -153,8 +155,8 @@ static void finish(struct pipeline *d)
         failed(d, "error writing queue file");
     while (waitpid(d->pid, &ended, 0) < 0 && errno == EINTR)
         continue;
-    if (!slice_eq(buf_slice(&status), S("0")))
-        failed(d, "error writing queue file");
+    if (!slice_to_i64(buf_slice(&status), &said) || said != 0)
+        failed(d, said == CLEANUP_SIZE ? "message file too big" : "error writing queue file");
     buf_done(&d->out);
     (void)close(d->fd);
 }

@@ -128,8 +128,7 @@ static bool open_all(struct service_run *run, struct err *err)
         tables_open(slice_text(run->params->alias_maps), TABLE_FOLD | TABLE_NO_REGSUB | TABLE_TRY_NUL, &warning, err);
     if (world.aliases == NULL)
         return err_note(err, "alias_maps");
-    if (warning.n > 0)
-        event_warning("%s", buf_text(&warning));
+    event_warning_lines(buf_slice(&warning));
     world.resolver = address_client_new();
     return true;
 }

@@ -205,6 +205,7 @@ static bool open_tables(const char *name, const char *list, struct tables **out,
     AUTO_BUF struct buf warning = BUF_INIT(1000);
 
     *out = tables_open(slice_text(list), TABLE_FOLD | TABLE_NO_REGSUB, &warning, err);
+    event_warning_lines(buf_slice(&warning));
     return *out != NULL || err_note(err, "%s", name);
 }
 

@@ -21,7 +21,7 @@ void events_on_fatal(void (*fn)(void));
 /* ---- free text, for what has no event of its own ---- */
 void event_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void event_warning(const char *format, ...) PRINTF_LIKE(1, 2);
-/* Each line of LINES as a warning. */
+/* Each line of LINES as a warning, or, where it begins with "error: ", as an error: what tables_open() has to say. */
 void event_warning_lines(slice lines);
 void event_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Logs "fatal: ..." and ends the process with status 1 after a second's pause (so that a failing daemon does not spin);

@@ -129,6 +129,16 @@ static void say_notice(void)
     event_notice(&(struct event_notice){.id = S("3F"), .kind = "sender non-delivery notification", .new_id = S("40")});
 }
 
+static void say_lines(void)
+{
+    event_warning_lines(S("\nx 1\n"));
+}
+
+static void say_error_line(void)
+{
+    event_warning_lines(S("error: y 2\n"));
+}
+
 static void say_warning(void)
 {
     event_warning("x %d", 1);
@@ -163,6 +173,8 @@ static void texts(void **state)
         {"forced", say_forced, "3F: from=<>, status=force-expired, returned to sender"},
         {"notice", say_notice, "3F: sender non-delivery notification: 40"},
         {"warning", say_warning, "warning: x 1"},
+        {"lines", say_lines, "warning: x 1"},
+        {"error line", say_error_line, "error: y 2"},
     };
 
     (void)state;

@@ -109,7 +109,9 @@ void event_warning_lines(slice lines)
     slice line;
 
     while (cut_field(&lines, '\n', &line))
-        if (line.n > 0)
+        if (cut_prefix(&line, S("error: ")))
+            process_line(LOG_LEVEL_ERROR, line);
+        else if (line.n > 0)
             process_line(LOG_LEVEL_WARNING, line);
 }
 

@@ -21,17 +21,10 @@ static bool changed(void *arg, struct buf *name)
 static bool pre_start(struct service_run *run, struct err *err)
 {
     AUTO_BUF struct buf warning = BUF_INIT(65536);
-    slice lines, line;
 
     if (!desk_open(&desk, run->params, &warning, err))
         return false;
-    lines = buf_slice(&warning);
-    while (cut_field(&lines, '\n', &line)) {
-        if (cut_prefix(&line, S("error: ")))
-            event_error("%.*s", S_ARG(line));
-        else
-            event_warning("%.*s", S_ARG(line));
-    }
+    event_warning_lines(buf_slice(&warning));
     desk.rewrite = rewrite;
     desk.rewrite_context = address_client_new();
     service_watch(changed, &desk);

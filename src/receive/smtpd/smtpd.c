@@ -6,18 +6,6 @@
 
 static struct smtpd_world world;
 
-/* What is wrong with a list is said when the daemon starts, and again when a client comes to it. */
-static void log_warnings(slice text)
-{
-    slice line;
-
-    while (cut_field(&text, '\n', &line) && line.n > 0)
-        if (cut_prefix(&line, S("error: ")))
-            event_error("%.*s", S_ARG(line));
-        else
-            event_warning("%.*s", S_ARG(line));
-}
-
 static bool open_tables(struct service_run *run, struct err *err)
 {
     AUTO_BUF struct buf warnings = BUF_INIT(64 * 1024);
@@ -28,7 +16,7 @@ static bool open_tables(struct service_run *run, struct err *err)
     world.policy = policy_open(run->params, &warnings, err);
     if (world.policy == NULL)
         return false;
-    log_warnings(buf_slice(&warnings));
+    event_warning_lines(buf_slice(&warnings)); /* and again when a client comes to that list */
     world.resolver = address_client_new();
     return true;
 }
