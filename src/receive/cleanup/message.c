@@ -52,14 +52,13 @@ bool message_record(struct message *m, int type, slice data)
 
 bool message_recordf(struct message *m, int type, const char *format, ...)
 {
-    char text[512];
     va_list args;
-    int n;
+    bool written;
 
     va_start(args, format);
-    n = vsnprintf(text, sizeof text, format, args);
+    written = output_vrecordf(&m->output, type, format, args);
     va_end(args);
-    return message_record(m, type, slice_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+    return record_written(m, written);
 }
 
 void message_note_utf8(struct message *m, slice text, int64_t sendopt)

@@ -92,15 +92,11 @@ bool output_record(struct output *o, int type, slice data)
     return append(o, type, data);
 }
 
-bool output_recordf(struct output *o, int type, const char *format, ...)
+bool output_vrecordf(struct output *o, int type, const char *format, va_list args)
 {
     char text[512];
-    va_list args;
-    int n;
+    int n = vsnprintf(text, sizeof text, format, args);
 
-    va_start(args, format);
-    n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     if (n < 0 || (size_t)n >= sizeof text) {
         o->state = OUTPUT_FAILED;
         return err_set(&o->err, ERR_LIMIT, "record too large");

@@ -5,6 +5,8 @@
 #ifndef RECEIVE_CLEANUP_OUTPUT_H
 #define RECEIVE_CLEANUP_OUTPUT_H
 
+#include <stdarg.h>
+
 #include "mail/queue/dir.h"
 #include "mail/queue/record.h"
 
@@ -28,7 +30,8 @@ void output_done(struct output *o);
 
 /* Appends a record.  OUTPUT_TOO_BIG: it would pass the limit. */
 bool output_record(struct output *o, int type, slice data);
-bool output_recordf(struct output *o, int type, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Formatted; a text of more than 511 bytes is OUTPUT_FAILED, never cut. */
+bool output_vrecordf(struct output *o, int type, const char *format, va_list args) PRINTF_LIKE(3, 0);
 /* The same without the limit: the marks that end a file which was cut short. */
 bool output_mark(struct output *o, int type);
 /* Offset of the next record. */
