@@ -114,7 +114,7 @@ bool restriction_list_parse(const struct list_parser *parser, slice text, struct
         }
         find(parser, &use, word, &text);
         if (!add_use(parser->arena, out, use))
-            return err_set(err, ERR_LIMIT, "restriction lists are too large");
+            return err_set(err, ERR_LIMIT, "%s: no memory for so long a list", parser->parameter);
         ended = use.what != NULL && use.what->ends_list;
     }
     return got != CONF_FAILED;

@@ -28,7 +28,7 @@ static bool open_classes(struct policy *p, struct buf *warnings, struct err *err
         count++;
     p->classes = arena_alloc_array(&p->arena, count + 1, sizeof *p->classes);
     if (p->classes == NULL)
-        return err_set(err, ERR_LIMIT, "too many restriction classes");
+        return err_set(err, ERR_LIMIT, "smtpd_restriction_classes: no memory for %zu names", count);
     while (cut_word(&names, ", \t\r\n", &name))
         p->classes[p->class_count++].name = name;
     for (size_t i = 0; i < count; i++) {

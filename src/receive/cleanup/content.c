@@ -27,7 +27,7 @@ static bool map_header_address(struct message *m, enum address_class class, stru
     if (slice_eq(mapped, buf_slice(&internal)))
         return true;
     if (!address_quote(mapped, &external) || !arena_copy(arena, buf_slice(&external), out))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long(mapped, err);
     return true;
 }
 

@@ -131,6 +131,11 @@ bool desk_changed(struct desk *d, struct buf *name)
 
 /* ---- addresses ---- */
 
+bool desk_too_long(slice address, struct err *err)
+{
+    return err_set(err, ERR_LIMIT, "address too long: %.*s...", S_ARG(slice_head(address, 100)));
+}
+
 bool desk_rewrite_internal(const struct desk *d, slice internal, struct arena *arena, deadline by, slice *out,
                            struct err *err)
 {
@@ -142,11 +147,11 @@ bool desk_rewrite_internal(const struct desk *d, slice internal, struct arena *a
         return true;
     }
     if (!address_quote(internal, &external))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long(internal, err);
     if (!d->rewrite(d->rewrite_context, S("local"), buf_slice(&external), arena, by, &rewritten, err))
         return false;
     if (!address_unquote(rewritten, &back) || !arena_copy(arena, buf_slice(&back), out))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long(rewritten, err);
     return true;
 }
 

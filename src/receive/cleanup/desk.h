@@ -48,6 +48,8 @@ MUST_CHECK bool desk_open(struct desk *d, const struct params *p, struct buf *wa
 void desk_close(struct desk *d);
 /* Has a table changed?  Its name goes to NAME. */
 bool desk_changed(struct desk *d, struct buf *name);
+/* False: *ERR says that ADDRESS is longer than what is done with it allows. */
+bool desk_too_long(slice address, struct err *err);
 /* "local" rewriting of an internal address; *OUT in ARENA.  Empty stays empty. */
 MUST_CHECK bool desk_rewrite_internal(const struct desk *d, slice internal, struct arena *arena, deadline by,
                                       slice *out, struct err *err);

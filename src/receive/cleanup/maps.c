@@ -53,10 +53,10 @@ static enum table_got look_up(const struct desk *d, const char *id, const struct
 }
 
 /* A table's value is read as an address header's is: words outside <> are an address each. */
-static bool results_parse(slice value, struct arena *arena, struct list_node **first, struct err *err)
+static bool results_parse(const char *map, slice value, struct arena *arena, struct list_node **first, struct err *err)
 {
     return address_list_parse(value, RESULT_TOKENS_MOST, arena, first) ||
-           err_set(err, ERR_LIMIT, "table value too long");
+           err_set(err, ERR_LIMIT, "%s: value too long: %.*s...", map, S_ARG(slice_head(value, 100)));
 }
 
 static bool result_unquote(slice external, struct arena *arena, slice *out)
@@ -78,12 +78,12 @@ static bool next_result(const struct desk *d, struct list_node **at, slice key, 
     if (!*any)
         return true;
     if (!result_unquote((*at)->text, arena, &address))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long((*at)->text, err);
     *at = (*at)->next;
     if (address.n > 1 && address.p[0] == '@') {
         address_split(key, &local, &domain);
         if (!arena_printf(arena, &address, "%.*s%.*s", S_ARG(local), S_ARG(address)))
-            return err_set(err, ERR_LIMIT, "address too long");
+            return desk_too_long(address, err);
     }
     return desk_rewrite_internal(d, address, arena, by, out, err);
 }
@@ -108,7 +108,7 @@ static bool apply_canonical(const struct desk *d, const char *id, const struct a
             *address = at;
             return true;
         }
-        if (!results_parse(buf_slice(&value), arena, &rest, err) ||
+        if (!results_parse(m->name, buf_slice(&value), arena, &rest, err) ||
             !next_result(d, &rest, at, arena, by, &next, &any, err) ||
             !next_result(d, &rest, at, arena, by, &more, &several, err))
             return false;
@@ -168,7 +168,7 @@ bool maps_canonical(const struct desk *d, const char *id, enum address_class cla
             !apply_canonical(d, id, maps[i], arena, by, &address, err))
             return false;
     if ((d->masquerade_classes & class) != 0 && !masquerade(d, by, arena, &address))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long(address, err);
     *out = address;
     return true;
 }
@@ -209,7 +209,7 @@ static enum expand_got replace_entry(const struct desk *d, const char *id, size_
     struct list_node *rest;
     bool any, first = true;
 
-    if (!results_parse(value, arena, &rest, err))
+    if (!results_parse(d->virtual_alias.name, value, arena, &rest, err))
         return EXPAND_FAILED;
     while (next_result(d, &rest, key, arena, by, &address, &any, err)) {
         const struct address_entry entry = {address, depth, any && slice_eq_case(address, key)};
@@ -276,5 +276,5 @@ bool maps_bcc(const struct desk *d, const char *id, const struct address_map *m,
     case TABLE_FOUND:
         break;
     }
-    return arena_copy(arena, buf_slice(&value), out) || err_set(err, ERR_LIMIT, "address too long");
+    return arena_copy(arena, buf_slice(&value), out) || desk_too_long(buf_slice(&value), err);
 }

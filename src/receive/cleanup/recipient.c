@@ -160,7 +160,7 @@ static bool describe(struct message *m, slice given, struct recipient *r, struct
     r->dsn_orig_rcpt = buf_slice(&m->orig_rcpt);
     r->original = m->has_original ? buf_slice(&m->original) : given;
     if (!m->has_orig_rcpt && !arena_printf(&m->work, &r->dsn_orig_rcpt, "%s;%.*s", type, S_ARG(r->address)))
-        return err_set(err, ERR_LIMIT, "address too long");
+        return desk_too_long(r->address, err);
     return true;
 }
 
