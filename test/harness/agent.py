@@ -106,6 +106,8 @@ def enter(scratch: Path, image: str, layers: list[Path]) -> socket.socket:
     bind(scratch / "home", "/home")
     make_dev(work / "dev")
     add_accounts()
+    # As systemd sets it; with the kernel's 10, a burst of lines makes senders wait or keep them for later.
+    Path("/proc/sys/net/unix/max_dgram_qlen").write_text("512")
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE if hasattr(socket, "SO_RCVBUFFORCE") else socket.SO_RCVBUF, 8 << 20)
     log.bind("/dev/log")
