@@ -42,11 +42,11 @@ PROVEN = harness scenarios compat/test_postconf.py compat/test_postsuper.py comp
 
 test: deps build
 	tools/oracle >/dev/null
-	test/run --build $(BUILD) --sanitizers $(PROVEN)
+	test/run --build $(BUILD) --sanitizers --faults $(PROVEN)
 
 test-all: deps build
 	tools/oracle >/dev/null
-	test/run --build $(BUILD)
+	test/run --build $(BUILD) --faults
 
 unit: build
 	ctest --test-dir $(BUILD) --output-on-failure -L 'unit|fuzz-replay'

@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from harness import findings, paths, waybill
+from harness import faults, findings, paths, waybill
 from harness.oracle import Postfix
 from harness.system import System
 
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
+VERDICTS = pytest.StashKey[faults.Verdicts]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", type=Path, metavar="FILE", help="names every fault, those without a test too, and writes FILE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
+    config.stash[VERDICTS] = faults.Verdicts()
     findings.begin()
 
 
@@ -26,6 +32,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if reason := why_left_out(item):
             item.add_marker(pytest.mark.skip(reason=reason))
             config.stash[LEFT_OUT].setdefault(reason, []).append(item.nodeid)
+        if wrong := set(faults_of(item)) - set(faults.FAULTS):
+            raise pytest.UsageError(f"{item.nodeid}: not in harness/faults.py: {', '.join(sorted(wrong))}")
+
+
+def faults_of(item: pytest.Item) -> list[str]:
+    return [str(name) for mark in item.iter_markers("fault") for name in mark.args]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = (yield).get_result()  # type: ignore[attr-defined]
+    if report.failed or report.skipped or report.when == "call":
+        item.config.stash[VERDICTS].add(faults_of(item), item.nodeid, "left out" if report.skipped else report.outcome)
 
 
 def why_left_out(item: pytest.Item) -> str | None:
@@ -38,6 +57,12 @@ def why_left_out(item: pytest.Item) -> str | None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    verdicts, file = config.stash[VERDICTS], config.getoption("--faults")
+    if lines := list(verdicts.lines(everything=bool(file))):
+        terminalreporter.section("faults")
+        terminalreporter.write_line("\n".join(lines))
+    if file:
+        verdicts.write(file)
     left_out = config.stash[LEFT_OUT]
     if left_out:
         terminalreporter.section("left out")

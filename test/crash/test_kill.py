@@ -84,6 +84,7 @@ def wait_arrived(system: Installed, next_hop: Sink, accepted: set[str]) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.fault("kill -9")
 @pytest.mark.root
 @pytest.mark.crash
 @pytest.mark.slow

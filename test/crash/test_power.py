@@ -144,6 +144,7 @@ def found_in(wreck: Path, folder: Path, configuration: Path, postcat: list[str])
     return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
 
 
+@pytest.mark.fault("power cut while accepting")
 @pytest.mark.root
 @pytest.mark.crash
 @pytest.mark.timeout(600)

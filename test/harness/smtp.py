@@ -16,7 +16,7 @@ from pathlib import Path
 from .sink import Sink, sink
 from .system import System
 
-_SETTINGS = ("main.cf", "master.cf", "needs", "only", "differs")
+_SETTINGS = ("main.cf", "master.cf", "needs", "fault", "only", "differs")
 _STEPS = ("S", "C", "C|", "close", "connect", "wait", "queue", "log", "mailbox", "sink", "relayed")
 
 
@@ -35,6 +35,8 @@ class Transcript:
     rows: list[str] = field(default_factory=list)
     needs: set[str] = field(default_factory=set)
     """"root": only in an installed system, with its own users."""
+    faults: list[str] = field(default_factory=list)
+    """What goes wrong here, of the list in faults.py."""
     left_out: dict[str, str] = field(default_factory=dict)
     """System name to the reason why this transcript is not for it."""
     steps: list[Step] = field(default_factory=list)
@@ -61,6 +63,8 @@ def parse(name: str, text: str) -> Transcript:
             script.rows.append(value)
         elif kind == "needs":
             script.needs.add(value.strip())
+        elif kind == "fault":
+            script.faults.append(value.strip())
         elif kind in ("only", "differs"):
             system, _, reason = value.partition(" ")
             others = {"postfix", "waybill"} - {system} if kind == "only" else {system}

@@ -45,6 +45,7 @@ def accepted(system: System, content: bytes) -> int:
         return got.count(b"queued as ")
 
 
+@pytest.mark.fault("18 forms of end of data")
 @pytest.mark.scenario
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 def test_no_second_message(system: System, form: bytes) -> None:

@@ -55,7 +55,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.scenario
 @pytest.mark.parametrize(("where", "script"), [
-    pytest.param(where, script, marks=marks(where), id=f"{script.name}-{where}")
+    pytest.param(where, script, marks=[*marks(where), *(pytest.mark.fault(name) for name in script.faults)], id=f"{script.name}-{where}")
     for where in MAKE for script in SCRIPTS
     if {"instance": "waybill"}.get(where, where) not in script.left_out and not (where == "instance" and "root" in script.needs)
 ])

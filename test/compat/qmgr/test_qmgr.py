@@ -102,6 +102,7 @@ def test_what_others_do_to_deferred_is_seen(swapped: Maker) -> None:
         system.wait_queue()
 
 
+@pytest.mark.fault("corrupt queue file: no end record")
 def test_a_damaged_file(swapped: Maker) -> None:
     system = swapped("qmgr", [])
     file = system.spool / "incoming/ABCDE12345"
