@@ -9,12 +9,13 @@
 #include "core/base/bug.h"
 #include "core/base/file.h"
 #include "core/net/endpoint.h"
-#include "mail/agent/report.h"
 #include "mail/events/events.h"
 #include "mail/proto/delivery.h"
 #include "mail/queue/dir.h"
+#include "route/qmgr/entry.h"
 #include "route/qmgr/finish.h"
 #include "route/qmgr/route.h"
+#include "route/qmgr/state.h"
 
 enum {
     MOST_ASKING = 2, /* connections of one transport on which no agent has said hello */
@@ -189,13 +190,12 @@ static void agent_crashed(struct transport *t, struct entry *e)
         if (fd >= 0 && pread(fd, &type, 1, e->recipients[i].offset) == 1 && type == 'D')
             continue;
         /* Should the retry transport be dead too, the recipients wait in it until it has rested. */
-        schedule_add(&qmgr.schedule, &b->message->scheduled,
+        entry_add(&b->message->scheduled,
                      schedule_destination(retry, slice_text(unknown_error), slice_text(unknown_error)),
                      &e->recipients[i], 1, b);
         b->entries++;
-        deliver_kick(retry);
     }
-    schedule_release(e, clock_monotonic_us());
+    entry_release(e, clock_monotonic_us());
 }
 
 static void deliver_entry(struct transport *t, struct stream *s, struct entry *e)
@@ -212,7 +212,7 @@ static void deliver_entry(struct transport *t, struct stream *s, struct entry *e
         stream_close(s);
         if (answer.result != 0)
             b->message->deferred = true;
-        if (schedule_finish(e, failure, clock_monotonic_us()))
+        if (entry_finish(e, failure, clock_monotonic_us()))
             route_away_destination(d);
         free(failure);
     } else {
@@ -233,7 +233,7 @@ static void deliver_run(void *arg)
 
     if (s == NULL)
         return;
-    e = schedule_choose(t, clock_monotonic_us());
+    e = entry_choose(t, clock_monotonic_us());
     deliver_kick(t);
     if (e == NULL) /* it was taken away meanwhile */
         stream_close(s);
@@ -243,7 +243,7 @@ static void deliver_run(void *arg)
 
 void deliver_kick(struct transport *t)
 {
-    while (t->asking < MOST_ASKING && schedule_wants(t, t->asking)) {
+    while (t->asking < MOST_ASKING && entry_wanted(t, t->asking)) {
         t->asking++;
         qmgr_spawn("deliver", deliver_run, t);
     }
@@ -276,57 +276,4 @@ void deliver_set_timer(void)
         timer_clear(&qmgr.wake_timer);
     else
         timer_set(&qmgr.wake_timer, (deadline){at}, wake, NULL);
-}
-
-/* ---- without any agent ---- */
-
-struct deferral {
-    struct entry *entry;
-    char *reason;
-};
-
-static void defer_recipient(const struct message *m, const struct recipient *r, const struct outcome *outcome)
-{
-    const struct message_times times = {.arrival_us = m->envelope.arrival_us, .active_us = m->active_us};
-    struct err err;
-
-    if (!report_append(DEFER_SERVICE, m->envelope.trace_flags, message_id(m), r, outcome, deadline_in(SECONDS(300)),
-                       &err))
-        event_warning("%s: %s service failure: %s", m->id, DEFER_SERVICE, err.text);
-    event_attempt(&(struct event_attempt){.id = message_id(m),
-                                          .recipient = r,
-                                          .times = &times,
-                                          .outcome = outcome,
-                                          .delay_digits = qmgr.params->delay_logging_resolution_limit});
-}
-
-static void defer_run(void *arg)
-{
-    struct deferral *d = arg;
-    struct entry *e = d->entry;
-    struct batch *b = e->owner;
-    slice reason = slice_text(d->reason);
-    struct outcome outcome = {.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .relay = S("none")};
-
-    if (cut_dsn_code(&reason, &outcome.dsn))
-        reason = slice_trim(reason);
-    outcome.reason = reason;
-    /* An address probe is not worth another attempt. */
-    if ((b->message->envelope.trace_flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) == 0) {
-        for (size_t i = 0; i < e->count; i++)
-            defer_recipient(b->message, &e->recipients[i], &outcome);
-        b->message->deferred = true;
-    }
-    schedule_drop(e);
-    free(d->reason);
-    free(d);
-    finish_entry(b);
-}
-
-void deliver_defer(struct entry *e, const char *reason)
-{
-    struct deferral *d = xcalloc(1, sizeof *d);
-
-    *d = (struct deferral){e, xstrndup(reason, strlen(reason))};
-    qmgr_spawn("defer", defer_run, d);
 }

@@ -2,7 +2,7 @@
 #ifndef ROUTE_QMGR_DELIVER_H
 #define ROUTE_QMGR_DELIVER_H
 
-#include "route/qmgr/state.h"
+#include "route/qmgr/schedule.h"
 
 /* Starts as many deliveries of T as there is work and room for.  Must not suspend; call it whenever either may have
  * changed. */
@@ -11,8 +11,5 @@ void deliver_kick(struct transport *t);
 void deliver_kick_all(void);
 /* Sets the timer for the next one whose rest ends. */
 void deliver_set_timer(void);
-
-/* Defers the recipients of E, which counts as being delivered and ends here, without any agent: tells defer(8), logs. */
-void deliver_defer(struct entry *e, const char *reason);
 
 #endif

@@ -15,44 +15,14 @@
 #include "mail/proto/delivery.h"
 #include "mail/proto/status.h"
 #include "mail/queue/dir.h"
-#include "route/qmgr/intake.h"
+#include "route/qmgr/move.h"
+#include "route/qmgr/read.h"
+#include "route/qmgr/route.h"
+#include "route/qmgr/state.h"
 
 enum { REFILL_BELOW = 100 /* recipients of a message in memory */ };
 
-/* ---- memory ---- */
-
-void batch_done(struct batch *b)
-{
-    struct message *m = b->message;
-
-    qmgr.recipients -= b->count;
-    m->in_memory -= b->count;
-    free(b->recipients);
-    b->recipients = NULL;
-    b->count = b->cap = 0;
-    if (b == &m->first)
-        return; /* its arena has the envelope */
-    arena_done(&b->arena);
-    free(b);
-}
-
-void message_free(struct message *m)
-{
-    if (map_get(&qmgr.active, message_id(m)) == m)
-        map_take(&qmgr.active, message_id(m));
-    if (m->first.recipients != NULL)
-        batch_done(&m->first);
-    arena_done(&m->first.arena);
-    free(m);
-    qmgr_kick_intake();
-}
-
 /* ---- reports ---- */
-
-static bool path_in(const char *queue, const struct message *m, char to[QUEUE_PATH_MOST])
-{
-    return queue_path(&qmgr.layout, slice_text(queue), message_id(m), to);
-}
 
 static bool ask_report(struct message *m, const char *service, enum status_request request, int64_t flags)
 {
@@ -88,7 +58,7 @@ static void report_bounces(struct message *m)
     char path[QUEUE_PATH_MOST];
     struct stat st;
 
-    if (!path_in(BOUNCE_SERVICE, m, path) || stat(path, &st) != 0)
+    if (!message_path(m, BOUNCE_SERVICE, path) || stat(path, &st) != 0)
         return;
     if (st.st_size == 0) {
         if (unlink(path) != 0 && errno != ENOENT)
@@ -106,7 +76,7 @@ static void kill_trace_record(struct message *m)
     struct err err;
 
     if ((m->envelope.trace_flags & DELIVERY_RECORD) == 0 || m->envelope.trace_offset <= 0 || !m->deferred ||
-        !path_in(QUEUE_ACTIVE, m, path))
+        !message_path(m, QUEUE_ACTIVE, path))
         return;
     AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0 || !queue_mark(fd, m->envelope.trace_offset, 'A', 'K', &err))
@@ -120,7 +90,7 @@ static void report_trace(struct message *m)
 
     if (m->envelope.trace_flags == 0 && (m->envelope.size.qmgr_flags & NOTIFY_SUCCESS << 1) == 0)
         return;
-    if (!path_in(TRACE_SERVICE, m, path) || stat(path, &st) != 0)
+    if (!message_path(m, TRACE_SERVICE, path) || stat(path, &st) != 0)
         return;
     if (ask_report(m, TRACE_SERVICE, STATUS_TRACE, m->envelope.trace_flags))
         kill_trace_record(m);
@@ -153,7 +123,7 @@ static void warn_of_delay(struct message *m)
 
     if (v->warn_time <= 0 || v->sender.n == 0 || clock_wall_us() < (v->warn_time - 1) * SECONDS(1))
         return;
-    if (!ask_report(m, DEFER_SERVICE, STATUS_WARN, 0) || !path_in(QUEUE_ACTIVE, m, path))
+    if (!ask_report(m, DEFER_SERVICE, STATUS_WARN, 0) || !message_path(m, QUEUE_ACTIVE, path))
         return;
     AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC);
     (void)snprintf(text, sizeof text, "%15d", -1);
@@ -184,7 +154,7 @@ static void unlink_all(void *arg)
     for (size_t i = 0; i < u->count; i++) {
         char path[QUEUE_PATH_MOST];
 
-        if (path_in(QUEUE_ACTIVE, u->messages[i], path) && unlink(path) != 0)
+        if (message_path(u->messages[i], QUEUE_ACTIVE, path) && unlink(path) != 0)
             u->failures[i] = errno;
     }
 }
@@ -227,52 +197,6 @@ static void remove_message(struct message *m)
     doomed.at_work = false;
 }
 
-/* ---- waiting for another time ---- */
-
-static void save_corrupt(struct message *m)
-{
-    struct err err;
-
-    event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
-    if (!queue_move(&qmgr.layout, S(QUEUE_ACTIVE), S(QUEUE_CORRUPT), message_id(m), &err))
-        event_warning("%s", err.text);
-}
-
-static int64_t next_attempt(const struct message *m, int64_t now_us)
-{
-    const struct backoff rules = {qmgr.params->minimal_backoff_time_us, qmgr.params->maximal_backoff_time_us,
-                                  BACKOFF_JITTER_PERCENT};
-
-    return now_us + backoff_delay(&rules, now_us - m->envelope.create_time * SECONDS(1), qmgr_random());
-}
-
-static void put_off(struct message *m)
-{
-    int64_t at_s = next_attempt(m, clock_wall_us()) / SECONDS(1);
-    const struct timespec times[2] = {{.tv_sec = at_s}, {.tv_sec = at_s}};
-    char path[QUEUE_PATH_MOST];
-    struct stat st;
-    struct err err;
-
-    if (!path_in(QUEUE_ACTIVE, m, path))
-        return;
-    if (lstat(path, &st) != 0) {
-        if (errno != ENOENT)
-            event_warning("%s: %s", path, strerror(errno));
-        return;
-    }
-    if ((st.st_mode & S_IRWXU) == QUEUE_MODE_CORRUPT) {
-        save_corrupt(m);
-        return;
-    }
-    if (utimensat(AT_FDCWD, path, times, 0) != 0)
-        event_warning("%s: update time stamps: %s", path, strerror(errno));
-    if (queue_move(&qmgr.layout, S(QUEUE_ACTIVE), S(QUEUE_DEFERRED), message_id(m), &err))
-        due_put(&qmgr.due, message_id(m), at_s * SECONDS(1), st.st_ino, st.st_size);
-    else if (err.sys != ENOENT)
-        event_warning("%s", err.text);
-}
-
 /* ---- ends ---- */
 
 static void finish_message(struct message *m)
@@ -289,17 +213,27 @@ static void finish_message(struct message *m)
         remove_message(m);
         return;
     }
-    put_off(m);
+    move_to_deferred(m);
     message_free(m);
+}
+
+static void read_and_route(struct message *m)
+{
+    struct batch *b;
+
+    m->reading = true;
+    b = read_more(m);
+    route_batch(b);
+    m->reading = false;
+    if (b->entries == 0)
+        batch_done(b);
 }
 
 /* Several tasks may come here for one message; the one that finds nothing left ends it. */
 static void settle(struct message *m)
 {
     while (!m->reading && m->cursor.next_offset != 0 && m->in_memory <= REFILL_BELOW) {
-        m->reading = true;
-        intake_read_more(m);
-        m->reading = false;
+        read_and_route(m);
     }
     if (!m->reading && m->cursor.next_offset == 0 && m->scheduled.entries == 0)
         finish_message(m);

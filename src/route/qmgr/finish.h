@@ -2,16 +2,12 @@
 #ifndef ROUTE_QMGR_FINISH_H
 #define ROUTE_QMGR_FINISH_H
 
-#include "route/qmgr/state.h"
+#include "route/qmgr/message.h"
 
 /* One entry of B has ended (and is freed); perhaps the batch goes too.  Suspends when it was the message's last: reports are asked for, the file
  * is removed or deferred, and the message is freed; or more recipients are read. */
 void finish_entry(struct batch *b);
 /* After a batch was routed: B may have no entries at all. */
 void finish_routed(struct batch *b);
-
-void batch_done(struct batch *b);
-/* Takes M out of memory.  The file is elsewhere already. */
-void message_free(struct message *m);
 
 #endif

@@ -4,9 +4,19 @@
 #include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
+#include "route/qmgr/deferred.h"
 #include "route/qmgr/deliver.h"
+#include "route/qmgr/give_up.h"
 #include "route/qmgr/intake.h"
+#include "route/qmgr/move.h"
 #include "route/qmgr/settings.h"
+#include "route/qmgr/state.h"
+
+static void ready(void *unused, struct transport *t)
+{
+    (void)unused;
+    deliver_kick(t);
+}
 
 static bool start(struct service_run *run, struct err *err)
 {
@@ -16,14 +26,18 @@ static bool start(struct service_run *run, struct err *err)
     qmgr.incoming_again_us = INT64_MAX;
     qmgr.scan_incoming = true;
     schedule_init(&qmgr.schedule, settings_configure, run->params);
+    qmgr.schedule.ready = ready;
+    list_init(&qmgr.undeliverable);
+    waitq_init(&qmgr.undeliverable_came);
     due_init(&qmgr.due);
     map_init(&qmgr.active);
     waitq_init(&qmgr.intake);
     waitq_init(&qmgr.rescan);
-    if (!settings_check(run->params, err) || !intake_recover(err))
+    if (!settings_check(run->params, err) || !move_all_back(err))
         return false;
     return service_spawn("intake", intake_run, NULL, true, err) &&
-           service_spawn("rescan", intake_rescan, NULL, true, err);
+           service_spawn("deferred", deferred_run, NULL, true, err) &&
+           service_spawn("give up", give_up_run, NULL, true, err);
 }
 
 /* Letters of ipc.md section 6, in any order and number: F and A count before D and I. */

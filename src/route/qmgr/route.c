@@ -9,7 +9,8 @@
 #include "core/base/file.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
-#include "route/qmgr/deliver.h"
+#include "route/qmgr/entry.h"
+#include "route/qmgr/state.h"
 
 /* Where a recipient goes.  Names, not pointers: destinations may come and go while others are being resolved. */
 struct route {
@@ -174,7 +175,7 @@ static void add_entries(struct batch *b, struct destination *d, const struct rec
     if (most == 0)
         most = count;
     for (size_t i = 0; i < count; i += most) {
-        schedule_add(&qmgr.schedule, &m->scheduled, d, from + i, count - i < most ? count - i : most, b);
+        entry_add(&m->scheduled, d, from + i, count - i < most ? count - i : most, b);
         b->entries++;
     }
 }
@@ -228,8 +229,6 @@ static void schedule_run(struct batch *b, const struct route *r, const struct re
     add_entries(b, d, from, count);
     if (t->rest == DEAD) /* the retry transport itself */
         route_away_transport(t);
-    else
-        deliver_kick(t);
 }
 
 static bool same_place(const struct route *a, const struct route *b)
@@ -280,11 +279,8 @@ static void discard(struct message *m, const struct recipient *r)
 /* A redirected message has one recipient, whoever it was for. */
 static void keep_one(struct batch *b)
 {
-    if (b->message->envelope.redirect.n > 0 && b->count > 1) {
-        qmgr.recipients -= b->count - 1;
-        b->message->in_memory -= b->count - 1;
-        b->count = 1;
-    }
+    if (b->message->envelope.redirect.n > 0 && b->count > 1)
+        batch_forget(b, 1);
 }
 
 void route_batch(struct batch *b)
@@ -312,17 +308,26 @@ void route_batch(struct batch *b)
 
 /* ---- away from the dead ---- */
 
+static void give_up(struct entry *e, const char *reason)
+{
+    struct undeliverable *u = xcalloc(1, sizeof *u);
+
+    u->entry = e;
+    u->reason = xstrndup(reason, strlen(reason));
+    list_push_back(&qmgr.undeliverable, &u->queue);
+    waitq_wake_all(&qmgr.undeliverable_came);
+}
+
 void route_to_retry(struct entry *e, const char *reason)
 {
     struct transport *retry = schedule_transport(&qmgr.schedule, S(RETRY));
 
     if (retry->rest == DEAD || e->destination->transport == retry) {
-        deliver_defer(e, reason);
+        give_up(e, reason);
         return;
     }
-    schedule_add(&qmgr.schedule, e->job->message, retry_destination(reason), e->recipients, e->count, e->owner);
-    schedule_drop(e);
-    deliver_kick(retry);
+    entry_add(e->job->message, retry_destination(reason), e->recipients, e->count, e->owner);
+    entry_drop(e);
 }
 
 void route_away_destination(struct destination *d)
@@ -330,7 +335,7 @@ void route_away_destination(struct destination *d)
     char *reason = suspended(d->reason);
     struct entry *e;
 
-    while ((e = schedule_take(d)) != NULL)
+    while ((e = entry_take(d)) != NULL)
         route_to_retry(e, reason);
     free(reason);
 }
@@ -340,7 +345,7 @@ void route_away_transport(struct transport *t)
     char *reason = xstrndup(t->reason, strlen(t->reason));
     struct entry *e;
 
-    while ((e = schedule_take_any(t)) != NULL)
+    while ((e = entry_take_any(t)) != NULL)
         route_to_retry(e, reason);
     free(reason);
 }

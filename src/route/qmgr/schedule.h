@@ -1,4 +1,4 @@
-/* route/qmgr/schedule.h - which delivery comes next: transports, destinations, jobs, entries.
+/* route/qmgr/schedule.h - what deliveries wait for: transports, destinations, jobs.
  *
  *     transport     a delivery agent's service ("smtp"): what its agents can do at once is for master to say
  *     destination   one next hop of a transport, with a window of concurrent deliveries
@@ -6,10 +6,9 @@
  *     peer          one job at one destination
  *     entry         recipients that go in one delivery request
  *
- * Chosen is the entry of the lowest-ranking job that has one at a destination whose window is open; within a job its
- * destinations take turns.  Jobs behind full or dead destinations cost nothing: each destination keeps its peers in a heap
- * by rank, each transport its destinations that could deliver now in another.  To let a job overtake, give it a lower
- * rank: ranks have gaps for that, and each transport lists its jobs by rank.
+ * Here is how they hang together, and who rests.  entry.h puts recipients in line and says which delivery comes next;
+ * job.h keeps the jobs' order.  Jobs behind full or dead destinations cost nothing: each destination keeps its peers in a
+ * heap by rank, each transport its destinations that could deliver now in another.
  *
  * Nothing here waits, reads a clock or does I/O; times come in as microseconds of one clock.  The schedule owns
  * transports, destinations, jobs, peers and entries; recipients and messages stay the caller's.
@@ -37,9 +36,11 @@ struct transport_rules {
 struct schedule {
     struct map transports;
     struct heap resting_transports, resting_destinations;
-    int64_t next_rank;
+    int64_t latest_rank;
     /* Sets T->rules when a transport is first met. */
     void (*configure)(void *context, struct transport *t);
+    /* T has got work that it could begin.  May be NULL; must not change the schedule. */
+    void (*ready)(void *context, struct transport *t);
     void *context;
 };
 
@@ -89,48 +90,23 @@ struct job {
     struct peer *latest;
 };
 
-struct entry {
-    struct list queue; /* peer.entries */
+struct peer {
+    struct heap_node node; /* destination.peers */
     struct job *job;
     struct destination *destination;
-    const struct recipient *recipients;
-    size_t count;
-    void *owner; /* the driver's */
+    struct list entries; /* struct entry.queue */
+    unsigned chosen;
 };
 
+/* READY may be set afterwards. */
 void schedule_init(struct schedule *s, void (*configure)(void *context, struct transport *t), void *context);
 /* All entries must be gone. */
 void schedule_done(struct schedule *s);
-
-void scheduled_init(struct scheduled *m);
 
 /* Finds or makes. */
 struct transport *schedule_transport(struct schedule *s, slice name);
 /* NAME is the key ("user@nexthop" where each recipient has a destination of his own), NEXTHOP what agents are told. */
 struct destination *schedule_destination(struct transport *t, slice name, slice nexthop);
-
-/* Puts COUNT recipients of M, within the transport's limit, in line for D as one entry. */
-struct entry *schedule_add(struct schedule *s, struct scheduled *m, struct destination *d,
-                           const struct recipient *recipients, size_t count, void *owner);
-
-/* Could T start more than BESIDES deliveries now? */
-bool schedule_wants(const struct transport *t, unsigned besides);
-/* Takes the next entry of T: it is then being delivered.  NULL: none can be. */
-struct entry *schedule_choose(struct transport *t, int64_t now_us);
-
-/* The end of a chosen entry, which is freed, and perhaps its destination with it.  FAILURE is NULL when the destination
- * answered, else why it did not ("4.4.1 connect to ...").  True: the destination has just been declared dead, still exists,
- * and what waits there should be taken away. */
-bool schedule_finish(struct entry *e, const char *failure, int64_t now_us);
-/* The same without a lesson: the agent, not the destination, failed. */
-void schedule_release(struct entry *e, int64_t now_us);
-
-/* Takes an entry that has waited, as if for a delivery, whatever rests; NULL when none is left.  The caller ends it with
- * schedule_drop() after having put its recipients elsewhere. */
-struct entry *schedule_take(struct destination *d);
-struct entry *schedule_take_any(struct transport *t);
-/* The end of an entry that was never tried: frees it, and perhaps its destination. */
-void schedule_drop(struct entry *e);
 
 /* T's agents cannot be used until its rest is over. */
 void schedule_kill_transport(struct transport *t, const char *reason, int64_t now_us);
@@ -144,5 +120,16 @@ void schedule_forgive_transport(struct transport *t);
 void schedule_forgive(struct destination *d);
 /* Ends all rests of the dead. */
 void schedule_revive(struct schedule *s);
+
+/* ---- for entry.c and job.c ---- */
+
+/* D's peer of the lowest rank, or NULL. */
+struct peer *destination_first_peer(const struct destination *d);
+/* Puts D among its transport's ready ones, or takes it out, as it now is. */
+void destination_sort_in(struct destination *d);
+/* The same; without work D is forgotten, unless it rests: then what it taught still counts. */
+void destination_settle(struct destination *d);
+void destination_rest(struct destination *d, enum rest rest, int64_t until_us);
+void destination_wake(struct destination *d);
 
 #endif

@@ -8,7 +8,8 @@
 
 #include "core/base/bug.h"
 #include "core/base/clock.h"
-#include "route/qmgr/schedule.h"
+#include "route/qmgr/entry.h"
+#include "route/qmgr/job.h"
 
 static struct transport_rules rules;
 static const struct recipient nobody[100];
@@ -54,18 +55,18 @@ static void one_message_one_recipient(void **state)
     struct entry *e;
 
     scheduled_init(&m);
-    assert_false(schedule_wants(t, 0));
-    schedule_add(s, &m, to(s, "a.test"), nobody, 1, &m);
-    assert_true(schedule_wants(t, 0));
-    assert_false(schedule_wants(t, 1));
-    e = schedule_choose(t, 1);
+    assert_false(entry_wanted(t, 0));
+    entry_add(&m, to(s, "a.test"), nobody, 1, &m);
+    assert_true(entry_wanted(t, 0));
+    assert_false(entry_wanted(t, 1));
+    e = entry_choose(t, 1);
     assert_non_null(e);
     assert_ptr_equal(e->owner, &m);
     assert_string_equal(e->destination->nexthop, "a.test");
-    assert_false(schedule_wants(t, 0));
-    assert_null(schedule_choose(t, 1));
+    assert_false(entry_wanted(t, 0));
+    assert_null(entry_choose(t, 1));
     assert_int_equal(m.entries, 1);
-    assert_false(schedule_finish(e, NULL, 2));
+    assert_false(entry_finish(e, NULL, 2));
     assert_int_equal(m.entries, 0);
     assert_true(list_empty(&m.jobs));
     assert_int_equal(t->destinations.count, 0);
@@ -80,21 +81,21 @@ static void the_window_bounds(void **state)
 
     for (int i = 0; i < 30; i++) {
         scheduled_init(&m[i]);
-        schedule_add(s, &m[i], to(s, "a.test"), nobody, 1, &m[i]);
+        entry_add(&m[i], to(s, "a.test"), nobody, 1, &m[i]);
     }
-    assert_true(schedule_wants(t, 4));
-    assert_false(schedule_wants(t, 5));
+    assert_true(entry_wanted(t, 4));
+    assert_false(entry_wanted(t, 5));
     for (int i = 0; i < 5; i++) {
-        running[i] = schedule_choose(t, 1);
+        running[i] = entry_choose(t, 1);
         assert_ptr_equal(running[i]->owner, &m[i]); /* oldest first */
     }
-    assert_null(schedule_choose(t, 1));
-    assert_false(schedule_finish(running[0], NULL, 2));
-    assert_true(schedule_wants(t, 1)); /* 4 run, the window is 6 */
+    assert_null(entry_choose(t, 1));
+    assert_false(entry_finish(running[0], NULL, 2));
+    assert_true(entry_wanted(t, 1)); /* 4 run, the window is 6 */
     for (int i = 1; i < 5; i++)
-        assert_false(schedule_finish(running[i], NULL, 2));
-    for (struct entry *e; (e = schedule_choose(t, 3)) != NULL;)
-        assert_false(schedule_finish(e, NULL, 4));
+        assert_false(entry_finish(running[i], NULL, 2));
+    for (struct entry *e; (e = entry_choose(t, 3)) != NULL;)
+        assert_false(entry_finish(e, NULL, 4));
 }
 
 static void a_full_destination_does_not_block_others(void **state)
@@ -106,19 +107,19 @@ static void a_full_destination_does_not_block_others(void **state)
 
     for (int i = 0; i < 10; i++) {
         scheduled_init(&big[i]);
-        schedule_add(s, &big[i], to(s, "slow.test"), nobody, 1, &big[i]);
+        entry_add(&big[i], to(s, "slow.test"), nobody, 1, &big[i]);
     }
     scheduled_init(&small);
-    schedule_add(s, &small, to(s, "quick.test"), nobody, 1, &small);
+    entry_add(&small, to(s, "quick.test"), nobody, 1, &small);
     for (int i = 0; i < 5; i++)
-        running[i] = schedule_choose(t, 1);
-    e = schedule_choose(t, 1);
+        running[i] = entry_choose(t, 1);
+    e = entry_choose(t, 1);
     assert_ptr_equal(e->owner, &small);
-    schedule_release(e, 1);
+    entry_release(e, 1);
     for (int i = 0; i < 5; i++)
-        schedule_release(running[i], 2);
-    while ((e = schedule_take_any(t)) != NULL)
-        schedule_drop(e);
+        entry_release(running[i], 2);
+    while ((e = entry_take_any(t)) != NULL)
+        entry_drop(e);
 }
 
 static void destinations_of_a_job_take_turns(void **state)
@@ -130,14 +131,14 @@ static void destinations_of_a_job_take_turns(void **state)
 
     scheduled_init(&m);
     for (int i = 0; i < 3; i++)
-        schedule_add(s, &m, to(s, "a"), nobody, 50, &m);
+        entry_add(&m, to(s, "a"), nobody, 50, &m);
     for (int i = 0; i < 3; i++)
-        schedule_add(s, &m, to(s, "b"), nobody, 50, &m);
+        entry_add(&m, to(s, "b"), nobody, 50, &m);
     for (size_t i = 0; i < 6; i++) {
-        struct entry *e = schedule_choose(t, 1);
+        struct entry *e = entry_choose(t, 1);
 
         order[i] = e->destination->nexthop[0];
-        assert_false(schedule_finish(e, NULL, 1));
+        assert_false(entry_finish(e, NULL, 1));
     }
     assert_int_equal(order[0] + order[1], 'a' + 'b');
     assert_int_equal(order[2] + order[3], 'a' + 'b');
@@ -156,31 +157,31 @@ static void a_dead_destination(void **state)
 
     for (int i = 0; i < 8; i++) {
         scheduled_init(&m[i]);
-        schedule_add(s, &m[i], d, nobody, 1, &m[i]);
+        entry_add(&m[i], d, nobody, 1, &m[i]);
     }
     while (!died) {
-        e = schedule_choose(t, 10);
-        died = schedule_finish(e, "4.4.1 refused", 10);
+        e = entry_choose(t, 10);
+        died = entry_finish(e, "4.4.1 refused", 10);
         tried++;
     }
     assert_int_equal(tried, 4);
     assert_int_equal(d->rest, DEAD);
     assert_string_equal(d->reason, "4.4.1 refused");
-    assert_false(schedule_wants(t, 0));
+    assert_false(entry_wanted(t, 0));
     assert_int_equal(d->waiting, 4);
-    while ((e = schedule_take(d)) != NULL) {
-        schedule_add(s, e->job->message, schedule_destination(schedule_transport(s, S("retry")), S("x"), S("x")),
+    while ((e = entry_take(d)) != NULL) {
+        entry_add(e->job->message, schedule_destination(schedule_transport(s, S("retry")), S("x"), S("x")),
                      e->recipients, e->count, e->owner);
-        schedule_drop(e);
+        entry_drop(e);
     }
     assert_ptr_equal(map_get(&t->destinations, S("dead.test")), d); /* remembered while it rests */
-    assert_true(schedule_wants(schedule_transport(s, S("retry")), 0));
+    assert_true(entry_wanted(schedule_transport(s, S("retry")), 0));
     assert_null(schedule_wake(s, SECONDS(300)));
     assert_int_equal(schedule_next_wake(s), SECONDS(300) + 10);
     assert_ptr_equal(schedule_wake(s, SECONDS(300) + 10), t);
     assert_null(map_get(&t->destinations, S("dead.test")));
-    while ((e = schedule_choose(schedule_transport(s, S("retry")), 10)) != NULL)
-        assert_false(schedule_finish(e, NULL, 10));
+    while ((e = entry_choose(schedule_transport(s, S("retry")), 10)) != NULL)
+        assert_false(entry_finish(e, NULL, 10));
 }
 
 static void a_late_success_revives(void **state)
@@ -193,12 +194,12 @@ static void a_late_success_revives(void **state)
 
     scheduled_init(&m);
     for (i = 0; i < 5; i++)
-        schedule_add(s, &m, to(s, "a"), nobody, 1, &m);
+        entry_add(&m, to(s, "a"), nobody, 1, &m);
     for (i = 0; i < 5; i++)
-        running[i] = schedule_choose(t, 1);
+        running[i] = entry_choose(t, 1);
     for (i = 0; i < 4; i++)
-        assert_int_equal(schedule_finish(running[i], "4.4.1 x", 2), i == 3);
-    assert_false(schedule_finish(running[4], NULL, 3));
+        assert_int_equal(entry_finish(running[i], "4.4.1 x", 2), i == 3);
+    assert_false(entry_finish(running[4], NULL, 3));
     assert_int_equal(t->destinations.count, 0);
     assert_int_equal(schedule_next_wake(s), INT64_MAX);
 }
@@ -211,17 +212,17 @@ static void a_dead_transport(void **state)
     struct entry *e;
 
     scheduled_init(&m);
-    schedule_add(s, &m, to(s, "a"), nobody, 1, &m);
-    schedule_add(s, &m, to(s, "b"), nobody, 1, &m);
+    entry_add(&m, to(s, "a"), nobody, 1, &m);
+    entry_add(&m, to(s, "b"), nobody, 1, &m);
     schedule_kill_transport(t, "4.3.0 mail transport unavailable", 0);
-    assert_false(schedule_wants(t, 0));
-    assert_null(schedule_choose(t, 0));
+    assert_false(entry_wanted(t, 0));
+    assert_null(entry_choose(t, 0));
     schedule_revive(s);
     assert_int_equal(t->rest, AWAKE);
     assert_null(t->reason);
     schedule_kill_transport(t, "4.3.0 mail transport unavailable", 0);
-    while ((e = schedule_take_any(t)) != NULL)
-        schedule_drop(e);
+    while ((e = entry_take_any(t)) != NULL)
+        entry_drop(e);
     assert_int_equal(m.entries, 0);
     assert_ptr_equal(schedule_wake(s, SECONDS(60)), t);
 }
@@ -237,17 +238,17 @@ static void rate_delays(void **state)
     rules.window.limit = 20;
     t = schedule_transport(s, S("smtp"));
     scheduled_init(&m);
-    schedule_add(s, &m, to(s, "a"), nobody, 1, &m);
-    schedule_add(s, &m, to(s, "a"), nobody, 1, &m);
-    e = schedule_choose(t, 0);
-    assert_null(schedule_choose(t, 0)); /* one at a time */
-    assert_false(schedule_finish(e, NULL, 0));
-    assert_null(schedule_choose(t, SECONDS(1)));
+    entry_add(&m, to(s, "a"), nobody, 1, &m);
+    entry_add(&m, to(s, "a"), nobody, 1, &m);
+    e = entry_choose(t, 0);
+    assert_null(entry_choose(t, 0)); /* one at a time */
+    assert_false(entry_finish(e, NULL, 0));
+    assert_null(entry_choose(t, SECONDS(1)));
     assert_null(schedule_wake(s, SECONDS(1)));
     assert_ptr_equal(schedule_wake(s, SECONDS(2)), t);
-    e = schedule_choose(t, SECONDS(2));
+    e = entry_choose(t, SECONDS(2));
     assert_non_null(e);
-    assert_false(schedule_finish(e, NULL, SECONDS(2)));
+    assert_false(entry_finish(e, NULL, SECONDS(2)));
     assert_ptr_equal(schedule_wake(s, SECONDS(4)), t);
 }
 
@@ -263,22 +264,22 @@ static void many_messages_to_one_blocked_destination_are_cheap(void **state)
 
     for (int i = 0; i < MANY; i++) {
         scheduled_init(&m[i]);
-        schedule_add(s, &m[i], to(s, "slow"), nobody, 1, &m[i]);
+        entry_add(&m[i], to(s, "slow"), nobody, 1, &m[i]);
     }
     for (int i = 0; i < 5; i++)
-        running[i] = schedule_choose(t, 1);
+        running[i] = entry_choose(t, 1);
     scheduled_init(&other);
     for (int i = 0; i < MANY; i++) {
-        schedule_add(s, &other, to(s, "quick"), nobody, 1, &other);
-        e = schedule_choose(t, 1);
+        entry_add(&other, to(s, "quick"), nobody, 1, &other);
+        e = entry_choose(t, 1);
         assert_ptr_equal(e->owner, &other);
-        assert_false(schedule_finish(e, NULL, 1));
+        assert_false(entry_finish(e, NULL, 1));
     }
     assert_true(clock_monotonic_us() - start < SECONDS(2));
     for (int i = 0; i < 5; i++)
-        schedule_release(running[i], 1);
-    while ((e = schedule_take_any(t)) != NULL)
-        schedule_drop(e);
+        entry_release(running[i], 1);
+    while ((e = entry_take_any(t)) != NULL)
+        entry_drop(e);
     free(m);
 }
 

@@ -1,51 +1,24 @@
-/* route/qmgr/state.h - what this queue manager holds: one of it in the process, and the messages in it.
+/* route/qmgr/state.h - what this queue manager holds: one of it in the process.
  *
- * For route/qmgr alone.  All of it belongs to the one thread; a message is freed by finish.c when its last entry is
- * done and nothing of it is left to read. */
+ * For route/qmgr alone.  All of it belongs to the one thread. */
 #ifndef ROUTE_QMGR_STATE_H
 #define ROUTE_QMGR_STATE_H
 
 #include "core/run/task.h"
 #include "mail/address/client.h"
 #include "mail/params/params.h"
-#include "mail/queue/envelope_reader.h"
 #include "mail/queue/id.h"
 #include "route/qmgr/due.h"
 #include "route/qmgr/schedule.h"
 
-enum {
-    BATCH_MOST_RECIPIENTS = 5000,        /* read at once */
-    MESSAGE_MOST_BYTES = 64 * 1024 * 1024, /* of memory for one envelope */
-    ROUTING_MOST = 20,                   /* messages whose recipients are being resolved */
-    BACKOFF_JITTER_PERCENT = 10,
-    STILL_DELIVERED_PAUSE_SECONDS = 60,
-};
+enum { ROUTING_MOST = 20 /* messages whose recipients are being resolved */ };
 
-struct message;
+struct entry;
 
-/* Recipients that were read together. */
-struct batch {
-    struct message *message;
-    struct arena arena;
-    struct recipient *recipients; /* malloc'ed; sorted by destination once routed */
-    size_t count, cap;
-    unsigned entries;             /* not finished; the batch goes with the last */
-};
-
-struct message {
-    struct scheduled scheduled;
-    char id[QUEUE_ID_MOST + 1];
-    struct envelope envelope;       /* texts in first.arena */
-    struct envelope_cursor cursor;
-    struct batch first;
-    int64_t active_us;
-    size_t in_memory;               /* recipients */
-    bool deferred;                  /* at least one recipient has to wait */
-    bool bounce_failed;             /* the report could not be posted */
-    bool expire;                    /* asked for by postsuper -e */
-    bool was_deferred;              /* it comes from deferred/ */
-    bool press;                     /* flushed: defer_transports does not count, destinations get another chance */
-    bool reading;                   /* a task is reading or routing more recipients */
+struct undeliverable {
+    struct list queue; /* qmgr.undeliverable */
+    struct entry *entry;
+    char *reason;      /* "4.4.1 text"; malloc'ed */
 };
 
 struct qmgr {
@@ -58,7 +31,8 @@ struct qmgr {
     struct map active;              /* struct message by id */
     size_t recipients;              /* in memory */
     unsigned routing;               /* messages */
-    slice double_bounce;            /* local part of the sender of postmaster notices */
+    struct list undeliverable;      /* struct undeliverable: what not even the retry transport takes */
+    struct waitq undeliverable_came;
 
     /* what the intake is to do */
     struct waitq intake;
@@ -72,11 +46,6 @@ struct qmgr {
 };
 
 extern struct qmgr qmgr;
-
-static inline slice message_id(const struct message *m)
-{
-    return slice_text(m->id);
-}
 
 /* A little random number: for jitter only. */
 uint32_t qmgr_random(void);

@@ -1,0 +1,26 @@
+/* route/qmgr/deferred.h - what lies in deferred/, and what others do to it. */
+#ifndef ROUTE_QMGR_DEFERRED_H
+#define ROUTE_QMGR_DEFERRED_H
+
+#include <sys/stat.h>
+
+#include "route/qmgr/state.h"
+
+/* The task that reads deferred/ at start, when asked and every queue_run_delay, in slices. */
+void deferred_run(void *unused);
+
+/* A message that is due. */
+struct deferred {
+    char id[QUEUE_ID_MOST + 1], path[QUEUE_PATH_MOST];
+    struct stat st;
+};
+/* Takes what is due first out of the index.  DUE_NOT_NOW: the index was wrong about it and has been corrected. */
+enum deferred_got { DEFERRED_DUE, DEFERRED_NOT_NOW, DEFERRED_NONE };
+enum deferred_got deferred_next(struct deferred *out);
+
+/* When the file that ST describes is due. */
+int64_t deferred_until(const struct stat *st);
+/* Is that over? */
+bool deferred_is_over(int64_t until_us);
+
+#endif

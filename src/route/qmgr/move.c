@@ -1,0 +1,99 @@
+#include "route/qmgr/move.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/base/file.h"
+#include "mail/events/events.h"
+#include "mail/queue/dir.h"
+#include "route/qmgr/state.h"
+
+enum { BACKOFF_JITTER_PERCENT = 10 };
+
+static bool set_times(const char *path, int64_t wall_us)
+{
+    const struct timespec times[2] = {{.tv_sec = wall_us / SECONDS(1)}, {.tv_sec = wall_us / SECONDS(1)}};
+
+    if (utimensat(AT_FDCWD, path, times, 0) == 0)
+        return true;
+    if (errno != ENOENT)
+        event_warning("%s: update time stamps: %s", path, strerror(errno));
+    return false;
+}
+
+static bool move(slice id, slice to)
+{
+    struct err err;
+
+    if (queue_move(&qmgr.layout, S(QUEUE_ACTIVE), to, id, &err))
+        return true;
+    if (err.sys != ENOENT)
+        event_warning("%s", err.text);
+    return false;
+}
+
+bool move_all_back(struct err *err)
+{
+    struct queue_scan *scan = queue_scan_open(S(QUEUE_ACTIVE), err);
+    enum queue_scan_got got;
+    const char *path;
+    slice id;
+
+    if (scan == NULL)
+        return false;
+    while ((got = queue_scan_next(scan, &id, &path, err)) == SCAN_ID) {
+        (void)set_times(path, clock_wall_us());
+        (void)move(id, S(QUEUE_INCOMING));
+    }
+    queue_scan_close(scan);
+    return got == SCAN_END;
+}
+
+void move_back(const struct message *m, int64_t pause_s)
+{
+    int64_t at_us = clock_wall_us() + SECONDS(pause_s);
+    char path[QUEUE_PATH_MOST];
+
+    if (!message_path(m, QUEUE_ACTIVE, path))
+        return;
+    (void)set_times(path, at_us);
+    (void)move(message_id(m), S(QUEUE_INCOMING));
+    if (at_us < qmgr.incoming_again_us)
+        qmgr.incoming_again_us = at_us;
+}
+
+void move_to_corrupt(const struct message *m)
+{
+    event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
+    (void)move(message_id(m), S(QUEUE_CORRUPT));
+}
+
+static int64_t next_attempt(const struct message *m, int64_t now_us)
+{
+    const struct backoff rules = {qmgr.params->minimal_backoff_time_us, qmgr.params->maximal_backoff_time_us,
+                                  BACKOFF_JITTER_PERCENT};
+
+    return now_us + backoff_delay(&rules, now_us - m->envelope.create_time * SECONDS(1), qmgr_random());
+}
+
+void move_to_deferred(const struct message *m)
+{
+    int64_t at_us = next_attempt(m, clock_wall_us()) / SECONDS(1) * SECONDS(1);
+    char path[QUEUE_PATH_MOST];
+    struct stat st;
+
+    if (!message_path(m, QUEUE_ACTIVE, path))
+        return;
+    if (lstat(path, &st) != 0) {
+        if (errno != ENOENT)
+            event_warning("%s: %s", path, strerror(errno));
+        return;
+    }
+    if ((st.st_mode & S_IRWXU) == QUEUE_MODE_CORRUPT) {
+        move_to_corrupt(m);
+        return;
+    }
+    (void)set_times(path, at_us);
+    if (move(message_id(m), S(QUEUE_DEFERRED)))
+        due_put(&qmgr.due, message_id(m), at_us, st.st_ino, st.st_size);
+}
