@@ -87,6 +87,12 @@ static void take(slice queue, slice id, const char *path, mode_t mode)
 
 /* ---- incoming ---- */
 
+/* Moving a file and setting its time stamps both count: what was put back since must wait. */
+static bool was_there_at_flush(const struct stat *st)
+{
+    return (int64_t)st->st_ctim.tv_sec * SECONDS(1) + st->st_ctim.tv_nsec / 1000 <= qmgr.incoming_flushed_us;
+}
+
 /* An idle queue manager lets default_process_limit submissions pass without waiting. */
 static void level_flow(void)
 {
@@ -124,7 +130,7 @@ static bool take_incoming(struct queue_scan **scan)
         if (queue_file_check(path, &st) != QUEUE_FILE_READY)
             continue;
         at_us = deferred_until(&st);
-        if (deferred_is_over(at_us)) {
+        if (deferred_is_over(at_us) || was_there_at_flush(&st)) {
             take(S(QUEUE_INCOMING), id, path, st.st_mode);
             return true;
         }

@@ -56,8 +56,11 @@ static void trigger(slice request)
         qmgr.scan_deferred = true;
         waitq_wake_all(&qmgr.rescan);
     }
-    if (slice_find_any(request, "WI") != SLICE_NONE)
+    if (slice_find_any(request, "WI") != SLICE_NONE) {
         qmgr.scan_incoming = true;
+        if (all)
+            qmgr.incoming_flushed_us = clock_wall_us();
+    }
     qmgr_kick_intake();
 }
 

@@ -38,6 +38,7 @@ struct qmgr {
     struct waitq intake;
     bool scan_incoming;             /* asked for since the last scan began */
     int64_t incoming_again_us;      /* a file there becomes ready then; INT64_MAX: none does */
+    int64_t incoming_flushed_us;    /* letters A and I came then: what was put there before is due */
     bool scan_deferred, scan_all;   /* asked for: letters D, A */
     bool flushing;                  /* letter F, until what it asked for has been taken */
     bool scanning_deferred;

@@ -85,6 +85,20 @@ def test_force_expiry(swapped: Maker) -> None:
     system.wait_queue()
 
 
+def test_a_flush_is_for_what_was_put_aside_in_incoming_too(swapped: Maker) -> None:
+    """As for a file that was still being delivered when the queue manager met it again."""
+    system = swapped("qmgr", ["defer_transports = smtp"])
+    system.send("x@far.example")
+    (file,) = system.wait_queue({"deferred": 1})["deferred"]
+    os.utime(file, (time.time() + 60,) * 2)
+    aside = file.rename(system.spool / "incoming" / file.name)
+    system.send("alice")
+    system.wait_mailbox("alice")
+    assert aside.exists()
+    system.run(["postqueue", "-f"])
+    system.log.wait(rf"qmgr\[\d+\]: {file.name}: from=\S+, size=\d+, nrcpt=1 \(queue active\)", count=2)
+
+
 def test_what_others_do_to_deferred_is_seen(swapped: Maker) -> None:
     system = swapped("qmgr", [RELAY])
     for _ in range(3):
