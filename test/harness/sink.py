@@ -66,6 +66,12 @@ class Sink:
 def sink(system: System, port: int = 0, replies: Mapping[str, str] | None = None) -> Iterator[Sink]:
     """Listens on 127.0.0.1:PORT in the system's network; PORT 0 takes a free one."""
     kept = Sink(replies or {})
+    with listening(system, kept, port):
+        yield kept
+
+
+@contextlib.contextmanager
+def listening(system: System, kept: Sink, port: int) -> Iterator[None]:
     with system.network():
         listener = socket.create_server(("127.0.0.1", port), backlog=200)
     kept.port = int(listener.getsockname()[1])
@@ -83,7 +89,7 @@ def sink(system: System, port: int = 0, replies: Mapping[str, str] | None = None
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield kept
+        yield
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
