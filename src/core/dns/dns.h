@@ -54,12 +54,16 @@ struct dns_answer {
                                  * type=MX: Host not found, try again" */
 };
 
+/* What ANSWER's reason comes down to: "Host not found, try again". */
+slice dns_why(const struct dns_answer *answer);
 /* "MX", "AAAA", ... */
 const char *dns_type_name(enum dns_type type);
 
 /* NAME has no NUL; a final dot is allowed.  No search list is applied. */
 MUST_CHECK enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,
                                    struct dns_answer *out, struct err *err);
+/* Adds ADDRESS as it is asked for below a domain of addresses: "1.2.0.192.", or nibbles. */
+void dns_reverse(const struct endpoint *address, struct buf *out);
 /* The PTR name of ADDRESS ("1.2.0.192.in-addr.arpa") and its look-up. */
 MUST_CHECK enum dns_got dns_lookup_ptr(struct dns *d, const struct endpoint *address, struct arena *arena, deadline by,
                                        struct dns_answer *out, struct err *err);

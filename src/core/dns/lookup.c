@@ -204,6 +204,14 @@ static void set_reason(struct dns_answer *out, enum dns_got got, slice name, enu
                    got == DNS_BAD ? "" : "Host or domain name not found. ", S_ARG(slice_head(name, 100)), dns_type_name(type), what);
 }
 
+slice dns_why(const struct dns_answer *answer)
+{
+    slice why = slice_text(answer->reason);
+    size_t colon = slice_find_last(why, ':');
+
+    return colon == SLICE_NONE ? why : slice_trim(slice_skip(why, colon + 1));
+}
+
 static enum dns_got look_up_once(struct dns *d, const char *name, enum dns_type type, struct arena *arena, deadline by,
                                  struct dns_answer *out, struct err *err)
 {
@@ -266,6 +274,21 @@ enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct ar
     return got;
 }
 
+void dns_reverse(const struct endpoint *address, struct buf *out)
+{
+    struct endpoint e = *address;
+
+    endpoint_unmap(&e);
+    if (e.u.any.sa_family == AF_INET) {
+        uint32_t v4 = ntohl(e.u.v4.sin_addr.s_addr);
+
+        (void)buf_addf(out, "%u.%u.%u.%u.", v4 & 255, v4 >> 8 & 255, v4 >> 16 & 255, v4 >> 24);
+        return;
+    }
+    for (int i = 15; i >= 0; i--)
+        (void)buf_addf(out, "%x.%x.", e.u.v6.sin6_addr.s6_addr[i] & 15U, e.u.v6.sin6_addr.s6_addr[i] >> 4);
+}
+
 enum dns_got dns_lookup_ptr(struct dns *d, const struct endpoint *address, struct arena *arena, deadline by,
                             struct dns_answer *out, struct err *err)
 {
@@ -273,14 +296,7 @@ enum dns_got dns_lookup_ptr(struct dns *d, const struct endpoint *address, struc
     struct endpoint e = *address;
 
     endpoint_unmap(&e);
-    if (e.u.any.sa_family == AF_INET) {
-        uint32_t v4 = ntohl(e.u.v4.sin_addr.s_addr);
-
-        (void)buf_addf(&name, "%u.%u.%u.%u.in-addr.arpa", v4 & 255, v4 >> 8 & 255, v4 >> 16 & 255, v4 >> 24);
-    } else {
-        for (int i = 15; i >= 0; i--)
-            (void)buf_addf(&name, "%x.%x.", e.u.v6.sin6_addr.s6_addr[i] & 15U, e.u.v6.sin6_addr.s6_addr[i] >> 4);
-        (void)buf_add_text(&name, "ip6.arpa");
-    }
+    dns_reverse(&e, &name);
+    (void)buf_add_text(&name, e.u.any.sa_family == AF_INET ? "in-addr.arpa" : "ip6.arpa");
     return dns_lookup(d, buf_slice(&name), DNS_PTR, arena, by, out, err);
 }

@@ -8,7 +8,10 @@ enum { DEPTH_MOST = 100 };
 /* ---- parsing ---- */
 static void warn(const struct list_parser *parser, slice text)
 {
-    if (parser->warnings != NULL && !buf_addf(parser->warnings, "%s: %.*s\n", parser->parameter, S_ARG(text)))
+    if (parser->warnings == NULL)
+        return;
+    if (!buf_addf(parser->warnings, "%s%s%.*s\n", parser->parameter, parser->parameter[0] != '\0' ? ": " : "",
+                  S_ARG(text)))
         return; /* what fits is logged */
 }
 
@@ -16,7 +19,8 @@ static void cannot(const struct list_parser *parser, struct restriction_use *use
 {
     use->what = NULL;
     use->problem = problem;
-    warn(parser, problem);
+    if (parser->may_open)
+        warn(parser, problem);
 }
 
 static bool is_table_name(slice word)
@@ -77,7 +81,7 @@ static void find(const struct list_parser *parser, struct restriction_use *use, 
     if (use->what->argument == ARGUMENT_NONE)
         return;
     if (!bare && conf_next_item(rest, ", \t\r\n", &argument, &braced, &err) != CONF_ITEM)
-        argument = word;
+        argument = use->what->argument == ARGUMENT_DOMAIN ? S("") : word;
     if (!parser->may_open && use->what->argument == ARGUMENT_TABLE)
         cannot(parser, use, slice_text(table_inside_table));
     else
@@ -161,6 +165,8 @@ enum walk_result restriction_list_walk(struct walk *w, const struct restriction_
         const struct restriction_use *use = &list->uses[i];
 
         r = use_check(w, use);
+        if (r == WALK_ON && walk_is_decided(w, &r))
+            break;
         if (use->what == NULL || !use->what->is_prefix)
             w->warn_if_reject = inherited;
     }
@@ -170,7 +176,8 @@ enum walk_result restriction_list_walk(struct walk *w, const struct restriction_
 
 enum walk_result restriction_text_walk(struct walk *w, slice text, const char *table)
 {
-    const struct list_parser parser = {.arena = w->question->arena, .policy = w->policy};
+    const struct list_parser parser = {
+        .arena = w->question->arena, .policy = w->policy, .warnings = w->warning, .parameter = ""};
     struct restriction_list list;
     enum walk_result result;
     struct err err;

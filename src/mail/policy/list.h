@@ -11,7 +11,7 @@ struct list_parser {
     bool may_open;          /* tables and servers: not in the value of an access table */
     const char *bare_table; /* what a bare "type:name" means in this list: "check_client_access" */
     struct buf *warnings;   /* a line each for what will not work when it is reached; may be NULL */
-    const char *parameter;  /* named in them */
+    const char *parameter;  /* named in them; "": not */
 };
 
 /* False only when there is no memory, or braces do not match.  What is wrong with a single restriction is said when the

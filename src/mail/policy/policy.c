@@ -4,6 +4,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/cut.h"
+#include "mail/params/own_address.h"
 #include "mail/policy/list.h"
 #include "mail/policy/listed.h"
 #include "mail/policy/policy_inner.h"
@@ -104,6 +105,7 @@ static bool open_tables(struct policy *p, struct buf *warnings, struct err *err)
         {&p->canonical, "canonical_maps", c->canonical_maps},
         {&p->recipient_canonical, "recipient_canonical_maps", c->recipient_canonical_maps},
         {&p->sender_canonical, "sender_canonical_maps", c->sender_canonical_maps},
+        {&p->rbl_replies, "rbl_reply_maps", c->rbl_reply_maps},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -125,6 +127,7 @@ static bool open_match_lists(struct policy *p, struct err *err)
         {&p->clients[POLICY_MYNETWORKS], "mynetworks", c->mynetworks, MATCH_HOST},
         {&p->clients[POLICY_BARE_NEWLINE_OK], "smtpd_forbid_bare_newline_exclusions",
          c->smtpd_forbid_bare_newline_exclusions, MATCH_HOST},
+        {&p->mx_backup_networks, "permit_mx_backup_networks", c->permit_mx_backup_networks, MATCH_HOST},
         {&p->forbidden_commands, "smtpd_forbidden_commands", c->smtpd_forbidden_commands, MATCH_STRING},
     };
 
@@ -142,7 +145,9 @@ struct policy *policy_open(struct params *params, struct buf *warnings, struct e
 
     p->params = params;
     arena_init(&p->arena, POLICY_ARENA_BYTES);
-    if (!open_classes(p, warnings, err) || !open_lists(p, warnings, err) || !open_tables(p, warnings, err) ||
+    p->dns = dns_open(err);
+    if (p->dns == NULL || !inet_protocols_parse(slice_text(params->inet_protocols), &p->asks_ipv4, &p->asks_ipv6, err) ||
+        !open_classes(p, warnings, err) || !open_lists(p, warnings, err) || !open_tables(p, warnings, err) ||
         !open_match_lists(p, err)) {
         policy_close(p);
         return NULL;
@@ -153,7 +158,8 @@ struct policy *policy_open(struct params *params, struct buf *warnings, struct e
 void policy_close(struct policy *p)
 {
     struct tables *tables[] = {p->local_recipients, p->virtual_aliases,     p->virtual_mailboxes, p->relay_recipients,
-                               p->canonical,        p->recipient_canonical, p->sender_canonical};
+                               p->canonical,        p->recipient_canonical, p->sender_canonical,
+                               p->rbl_replies};
 
     for (size_t l = 0; l < POLICY_LISTS; l++)
         restriction_list_close(&p->lists[l]);
@@ -165,8 +171,11 @@ void policy_close(struct policy *p)
     for (size_t i = 0; i < POLICY_CLIENT_LISTS; i++)
         if (p->clients[i] != NULL)
             match_list_close(p->clients[i]);
+    if (p->mx_backup_networks != NULL)
+        match_list_close(p->mx_backup_networks);
     if (p->forbidden_commands != NULL)
         match_list_close(p->forbidden_commands);
+    dns_close(p->dns);
     arena_done(&p->arena);
     free(p);
 }
@@ -175,7 +184,8 @@ bool policy_changed(void *policy, struct buf *name)
 {
     struct policy *p = policy;
     struct tables *tables[] = {p->local_recipients, p->virtual_aliases,     p->virtual_mailboxes, p->relay_recipients,
-                               p->canonical,        p->recipient_canonical, p->sender_canonical};
+                               p->canonical,        p->recipient_canonical, p->sender_canonical,
+                               p->rbl_replies};
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         if (tables_changed(tables[i], name))

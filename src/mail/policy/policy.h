@@ -48,6 +48,7 @@ struct policy_question {
     struct address_client *resolver;
     slice client_name, client_address; /* "unknown" when the name is; address as text */
     slice reverse_name;                /* what the address says its name is, verified or not */
+    bool client_name_uncertain, reverse_name_uncertain; /* "unknown" because nobody could tell just now */
     struct endpoint client;
     slice helo;
     slice sender, recipient; /* internal form; .p NULL: not given yet */

@@ -2,6 +2,7 @@
 #ifndef MAIL_POLICY_POLICY_INNER_H
 #define MAIL_POLICY_POLICY_INNER_H
 
+#include "core/dns/dns.h"
 #include "mail/policy/restriction.h"
 
 struct restriction_class {
@@ -12,10 +13,13 @@ struct restriction_class {
 struct policy {
     struct params *params;
     struct arena arena;
+    struct dns *dns;
+    bool asks_ipv4, asks_ipv6; /* inet_protocols */
     struct restriction_list lists[POLICY_LISTS];
     struct restriction_class *classes;
     size_t class_count;
-    struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands;
+    struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks;
+    struct tables *rbl_replies;
     struct tables *local_recipients, *virtual_aliases, *virtual_mailboxes, *relay_recipients;
     struct tables *canonical, *recipient_canonical, *sender_canonical;
 };

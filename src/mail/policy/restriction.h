@@ -2,6 +2,7 @@
 #ifndef MAIL_POLICY_RESTRICTION_H
 #define MAIL_POLICY_RESTRICTION_H
 
+#include "core/dns/dns.h"
 #include "mail/policy/walk.h"
 
 struct restriction;
@@ -20,12 +21,18 @@ struct restriction_list {
     size_t count;
 };
 
-enum restriction_argument { ARGUMENT_NONE, ARGUMENT_TABLE, ARGUMENT_SECONDS };
+enum restriction_argument {
+    ARGUMENT_NONE,
+    ARGUMENT_TABLE,
+    ARGUMENT_SECONDS,
+    ARGUMENT_DOMAIN, /* may be missing: said when the walk comes here */
+};
 
 struct restriction {
     const char *name;
     enum walk_result (*check)(struct walk *w, const struct restriction_use *use);
     enum restriction_argument argument;
+    enum dns_type servers;  /* of check_*_{mx,ns,a}_access: whose hosts are looked at */
     bool is_prefix;       /* says something of the next one: warn_if_reject */
     bool ends_list;       /* nothing behind it is reached */
     bool guards_relaying; /* keeps strangers from relaying */

@@ -1,8 +1,12 @@
 #include "core/base/cut.h"
 #include "core/run/task.h"
 #include "mail/policy/access.h"
+#include "mail/policy/blocklist.h"
+#include "mail/policy/destination.h"
 #include "mail/policy/listed.h"
+#include "mail/policy/names.h"
 #include "mail/policy/policy_inner.h"
+#include "mail/policy/servers.h"
 
 #define DSN(subject, detail) ((struct dsn_code){0, (subject), (detail)})
 
@@ -54,7 +58,7 @@ static enum walk_result sleep_for(struct walk *w, const struct restriction_use *
     struct err err;
 
     if (!cut_uint(&digits, 1, 6, &seconds) || digits.n > 0)
-        return walk_misconfigured(w, "bad argument \"%.*s\" for restriction sleep", S_ARG(use->argument));
+        return walk_misconfigured(w, "restriction sleep must be followed by number");
     if (!task_sleep(deadline_in(SECONDS(seconds)), &err))
         return WALK_ON; /* cancelled: the session notices by itself */
     w->question->by = deadline_in(w->params->ipc_timeout_us);
@@ -85,13 +89,46 @@ static enum walk_result permit_inet_interfaces(struct walk *w, const struct rest
     return w->question->client_is_own_address ? WALK_PERMIT : WALK_ON;
 }
 
+/* Of former times. */
+static enum walk_result permit_naked_ip_address(struct walk *w, const struct restriction_use *use)
+{
+    slice helo = w->question->helo;
+    struct endpoint e;
+
+    walk_warn(w, "restriction %s is deprecated. Use permit_mynetworks or permit_sasl_authenticated instead",
+              use->what->name);
+    return helo.n > 0 && helo.p[0] != '[' && endpoint_parse(helo, &e) ? WALK_PERMIT : WALK_ON;
+}
+
 static enum walk_result permit_sasl_authenticated(struct walk *w, const struct restriction_use *use)
 {
     (void)use;
     return w->question->authenticated ? WALK_PERMIT : WALK_ON;
 }
 
+/* Nobody can log in, so nothing is known of whose address a sender is. */
+static enum walk_result without_sasl(struct walk *w, const struct restriction_use *use)
+{
+    walk_warn(w, "restriction `%s' ignored: no SASL support", use->what->name);
+    return WALK_ON;
+}
+
+static enum walk_result reject_sender_login_mismatch(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    walk_warn(w, "restriction `reject_authenticated_sender_login_mismatch' ignored: no SASL support");
+    walk_warn(w, "restriction `reject_unauthenticated_sender_login_mismatch' ignored: no SASL support");
+    return WALK_ON;
+}
+
 /* Client certificates come with TLS. */
+static enum walk_result check_ccert_access(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    walk_warn(w, "check_ccert_access is requested, but \"smtpd_tls_ask_ccert = no\"");
+    return WALK_ON;
+}
+
 static enum walk_result without_tls(struct walk *w, const struct restriction_use *use)
 {
     (void)w;
@@ -114,56 +151,16 @@ static enum walk_result reject_unauth_pipelining(struct walk *w, const struct re
 }
 
 /* ---- sender and recipient ---- */
-/* Do we take responsibility for this recipient's domain, without it being routed on by its local part?  False: *RESULT
- * is what to return. */
-static bool ask_destination(struct walk *w, bool *is_ours, enum walk_result *result)
+/* Of former times. */
+static enum walk_result check_relay_domains(struct walk *w, const struct restriction_use *use)
 {
-    const int64_t ours = RESOLVE_LOCAL | RESOLVE_VIRTUAL_ALIAS | RESOLVE_VIRTUAL_MAILBOX | RESOLVE_RELAY;
-    const struct resolved *to;
+    enum walk_result result = permit_auth_destination(w, use);
 
-    *is_ours = false;
-    if (w->question->recipient.p == NULL)
-        return true;
-    if (!walk_resolve_recipient(w, &to, result))
-        return false;
-    *is_ours = (to->flags & ours) != 0 && (to->flags & RESOLVE_ROUTED) == 0;
-    return true;
-}
-
-static enum walk_result permit_auth_destination(struct walk *w, const struct restriction_use *use)
-{
-    enum walk_result result;
-    bool is_ours;
-
-    (void)use;
-    if (!ask_destination(w, &is_ours, &result))
-        return result;
-    return is_ours ? WALK_PERMIT : WALK_ON;
-}
-
-static enum walk_result refuse_foreign(struct walk *w, int code)
-{
-    enum walk_result result;
-    bool is_ours;
-
-    if (w->question->recipient.p == NULL)
-        return WALK_ON;
-    if (!ask_destination(w, &is_ours, &result))
-        return result;
-    return is_ours ? WALK_ON
-                   : walk_refuse(w, code, DSN(7, 1), "<%.*s>: Relay access denied", S_ARG(w->question->recipient));
-}
-
-static enum walk_result reject_unauth_destination(struct walk *w, const struct restriction_use *use)
-{
-    (void)use;
-    return refuse_foreign(w, w->params->relay_domains_reject_code);
-}
-
-static enum walk_result defer_unauth_destination(struct walk *w, const struct restriction_use *use)
-{
-    (void)use;
-    return refuse_foreign(w, 454);
+    walk_warn(w, "support for restriction \"%s\" will be removed from Postfix; use \"reject_unauth_destination\" instead",
+              use->what->name);
+    return result == WALK_ON ? walk_reject(w, w->params->relay_domains_reject_code, DSN(7, 1), walk_recipient(w),
+                                           S("Relay access denied"))
+                             : result;
 }
 
 static enum walk_result reject_unlisted_recipient(struct walk *w, const struct restriction_use *use)
@@ -182,8 +179,10 @@ static enum walk_result reject_multi_recipient_bounce(struct walk *w, const stru
 {
     const struct policy_question *q = w->question;
 
+    unsigned this_one = w->list < POLICY_DATA ? 1 : 0;
+
     (void)use;
-    if (q->sender.p == NULL || q->sender.n > 0 || q->recipients < 2)
+    if (q->sender.p == NULL || q->sender.n > 0 || q->recipients + this_one < 2)
         return WALK_ON;
     return walk_reject(w, w->params->multi_recipient_bounce_reject_code, DSN(5, 3), w->subject,
                        S("Multi-recipient bounce"));
@@ -267,19 +266,51 @@ static const struct restriction restrictions[] = {
     {.name = "sleep", .check = sleep_for, .argument = ARGUMENT_SECONDS},
     {.name = "permit_mynetworks", .check = permit_mynetworks},
     {.name = "permit_inet_interfaces", .check = permit_inet_interfaces},
+    {.name = "permit_naked_ip_address", .check = permit_naked_ip_address},
     {.name = "permit_sasl_authenticated", .check = permit_sasl_authenticated},
+    {.name = "reject_sender_login_mismatch", .check = reject_sender_login_mismatch},
+    {.name = "reject_authenticated_sender_login_mismatch", .check = without_sasl},
+    {.name = "reject_known_sender_login_mismatch", .check = without_sasl},
+    {.name = "reject_unauthenticated_sender_login_mismatch", .check = without_sasl},
+    {.name = "check_sasl_access", .check = without_sasl, .argument = ARGUMENT_TABLE},
     {.name = "permit_tls_all_clientcerts", .check = without_tls},
     {.name = "permit_tls_clientcerts", .check = without_tls},
-    {.name = "check_ccert_access", .check = without_tls, .argument = ARGUMENT_TABLE},
+    {.name = "check_ccert_access", .check = check_ccert_access, .argument = ARGUMENT_TABLE},
     {.name = "reject_plaintext_session", .check = reject_plaintext_session},
     {.name = "reject_unauth_pipelining", .check = reject_unauth_pipelining},
     {.name = "permit_auth_destination", .check = permit_auth_destination},
     {.name = "reject_unauth_destination", .check = reject_unauth_destination, .guards_relaying = true},
     {.name = "defer_unauth_destination", .check = defer_unauth_destination, .guards_relaying = true},
+    {.name = "check_relay_domains", .check = check_relay_domains, .guards_relaying = true},
     {.name = "reject_unlisted_recipient", .check = reject_unlisted_recipient},
     {.name = "check_recipient_maps", .check = reject_unlisted_recipient},
     {.name = "reject_unlisted_sender", .check = reject_unlisted_sender},
     {.name = "reject_multi_recipient_bounce", .check = reject_multi_recipient_bounce},
+    {.name = "permit_mx_backup", .check = permit_mx_backup},
+    {.name = "reject_unknown_client_hostname", .check = reject_unknown_client_hostname},
+    {.name = "reject_unknown_client", .check = reject_unknown_client_hostname},
+    {.name = "reject_unknown_reverse_client_hostname", .check = reject_unknown_reverse_client_hostname},
+    {.name = "reject_invalid_helo_hostname", .check = reject_invalid_helo_hostname},
+    {.name = "reject_invalid_hostname", .check = reject_invalid_helo_hostname},
+    {.name = "reject_non_fqdn_helo_hostname", .check = reject_non_fqdn_helo_hostname},
+    {.name = "reject_non_fqdn_hostname", .check = reject_non_fqdn_helo_hostname},
+    {.name = "reject_unknown_helo_hostname", .check = reject_unknown_helo_hostname},
+    {.name = "reject_unknown_hostname", .check = reject_unknown_helo_hostname},
+    {.name = "reject_non_fqdn_sender", .check = reject_non_fqdn_sender},
+    {.name = "reject_non_fqdn_recipient", .check = reject_non_fqdn_recipient},
+    {.name = "reject_unknown_sender_domain", .check = reject_unknown_sender_domain},
+    {.name = "reject_unknown_address", .check = reject_unknown_sender_domain},
+    {.name = "reject_unknown_recipient_domain", .check = reject_unknown_recipient_domain},
+    {.name = "reject_rbl_client", .check = reject_rbl_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rbl", .check = reject_rbl_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rhsbl_client", .check = reject_rhsbl_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rhsbl_reverse_client", .check = reject_rhsbl_reverse_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rhsbl_helo", .check = reject_rhsbl_helo, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rhsbl_sender", .check = reject_rhsbl_sender, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_rhsbl_recipient", .check = reject_rhsbl_recipient, .argument = ARGUMENT_DOMAIN},
+    {.name = "permit_dnswl_client", .check = permit_dnswl_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "permit_rhswl_client", .check = permit_rhswl_client, .argument = ARGUMENT_DOMAIN},
+    {.name = "reject_maps_rbl", .check = reject_maps_rbl},
     {.name = "check_client_access", .check = check_client_access, .argument = ARGUMENT_TABLE},
     {.name = "check_reverse_client_hostname_access", .check = check_reverse_client_access, .argument = ARGUMENT_TABLE},
     {.name = "check_address_map", .check = check_address_map, .argument = ARGUMENT_TABLE},
@@ -287,6 +318,15 @@ static const struct restriction restrictions[] = {
     {.name = "check_sender_access", .check = check_sender_access, .argument = ARGUMENT_TABLE},
     {.name = "check_recipient_access", .check = check_recipient_access, .argument = ARGUMENT_TABLE},
     {.name = "check_etrn_access", .check = check_etrn_access, .argument = ARGUMENT_TABLE},
+#define SERVERS(who, function)                                                                                         \
+    {.name = "check_" who "_mx_access", .check = function, .argument = ARGUMENT_TABLE, .servers = DNS_MX},             \
+        {.name = "check_" who "_ns_access", .check = function, .argument = ARGUMENT_TABLE, .servers = DNS_NS},         \
+        {.name = "check_" who "_a_access", .check = function, .argument = ARGUMENT_TABLE, .servers = DNS_A},
+    SERVERS("client", check_client_servers)
+    SERVERS("reverse_client_hostname", check_reverse_client_servers)
+    SERVERS("helo", check_helo_servers)
+    SERVERS("sender", check_sender_servers)
+    SERVERS("recipient", check_recipient_servers)
 };
 
 const struct restriction *restriction_find(slice name)

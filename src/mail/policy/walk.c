@@ -174,15 +174,46 @@ enum walk_result walk_reject(struct walk *w, int code, struct dsn_code dsn, stru
     return walk_refuse(w, code, dsn, "<%.*s>: %s rejected: %.*s", S_ARG(subject.about), subject.what, S_ARG(text));
 }
 
+static void defer_if(struct policy_deferral *which, int code, struct dsn_code dsn, slice text)
+{
+    dsn.class = code / 100;
+    if (!which->active)
+        *which = (struct policy_deferral){.active = true, .code = code, .dsn = dsn, .text = text};
+}
+
 void walk_defer_if(struct walk *w, struct policy_deferral *which, int code, struct dsn_code dsn,
                    struct walk_subject subject, slice text)
 {
-    if (which->active)
-        return;
-    dsn.class = code / 100;
-    *which = (struct policy_deferral){.active = true, .code = code, .dsn = dsn};
-    which->text = arena_format(w->question->arena, S("Service unavailable"), "<%.*s>: %s rejected: %.*s",
-                               S_ARG(subject.about), subject.what, S_ARG(text));
+    text = arena_format(w->question->arena, S("Service unavailable"), "<%.*s>: %s rejected: %.*s",
+                        S_ARG(subject.about), subject.what, S_ARG(text));
+    if (w->warn_if_reject && which == &w->question->if_permit)
+        (void)refuse(w, code, dsn, text);
+    else
+        defer_if(which, code, dsn, text);
+}
+
+bool walk_is_decided(struct walk *w, enum walk_result *result)
+{
+    const struct policy_deferral *d = &w->question->if_permit;
+
+    if (!d->active || !w->if_reject.active)
+        return false;
+    *result = refuse(w, d->code, d->dsn, d->text);
+    return *result == WALK_REFUSE;
+}
+
+enum walk_result walk_uncertain(struct walk *w, const char *action, struct dsn_code dsn, const char *format, ...)
+{
+    va_list args;
+    slice text;
+
+    va_start(args, format);
+    text = formatted(w->question->arena, format, args);
+    va_end(args);
+    if (w->warn_if_reject || slice_eq_case(slice_text(action), S("defer")))
+        return refuse(w, 450, dsn, text);
+    defer_if(&w->question->if_permit, 450, dsn, text);
+    return WALK_ON;
 }
 
 /* Never a mere warning: nobody knows what the list is meant to say. */

@@ -80,6 +80,8 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient)
         .client_name = s->client_name,
         .client_address = s->client_address,
         .reverse_name = s->reverse_name,
+        .client_name_uncertain = s->client_name_uncertain,
+        .reverse_name_uncertain = s->reverse_name_uncertain,
         .client = s->client,
         .client_is_own_address = s->is_own_address,
         .helo = s->helo,

@@ -4,7 +4,9 @@
 #include "core/base/bug.h"
 #include "core/base/map.h"
 #include "core/dns/dns.h"
+#include "mail/events/events.h"
 #include "mail/service/service.h"
+#include "mail/syntax/address.h"
 #include "receive/smtpd/session.h"
 
 static slice kept(struct session *s, slice text)
@@ -37,6 +39,8 @@ enum { NAMES_MOST = 1000 };
 struct peer_name {
     deadline good_until;
     char *client, *reverse;
+    bool client_uncertain, reverse_uncertain;
+    char *warning; /* or NULL */
 };
 static struct map names;
 
@@ -46,6 +50,7 @@ static void name_free(void *p)
 
     free(n->client);
     free(n->reverse);
+    free(n->warning);
     free(n);
 }
 
@@ -61,10 +66,14 @@ static bool recall(struct session *s)
     }
     s->client_name = kept(s, slice_text(n->client));
     s->reverse_name = kept(s, slice_text(n->reverse));
+    s->client_name_uncertain = n->client_uncertain;
+    s->reverse_name_uncertain = n->reverse_uncertain;
+    if (n->warning != NULL)
+        event_warning("%s", n->warning);
     return true;
 }
 
-static void remember(const struct session *s)
+static void remember(const struct session *s, const struct buf *warning)
 {
     struct peer_name *n = xcalloc(1, sizeof *n);
     void *old;
@@ -74,35 +83,65 @@ static void remember(const struct session *s)
     n->good_until = deadline_in(NAMES_US);
     n->client = xstrndup(s->client_name.p, s->client_name.n);
     n->reverse = xstrndup(s->reverse_name.p, s->reverse_name.n);
+    n->client_uncertain = s->client_name_uncertain;
+    n->reverse_uncertain = s->reverse_name_uncertain;
+    n->warning = warning->n > 0 ? xstrndup(warning->p, warning->n) : NULL;
     old = map_set(&names, s->client_address, n);
     if (old != NULL)
         name_free(old); /* another session of this client was faster */
 }
 
-/* A name counts only when it leads back to the address. */
-static void look_up_names(struct session *s)
+/* The name that the address has by DNS: a host name, nothing else. */
+static bool look_up_reverse(struct session *s, deadline by, struct buf *warning)
 {
-    struct dns_answer found, addresses;
+    struct dns_answer found;
+    struct err err;
+    enum dns_got got = host_lookup_name(&s->client, &s->arena, by, &found, &err);
+    slice name = got == DNS_FOUND && found.records != NULL ? found.records->text : S("");
+
+    s->client_name_uncertain = s->reverse_name_uncertain = got == DNS_TRY_AGAIN || got == DNS_FAILED;
+    if (endpoint_parse(name, &(struct endpoint){0}))
+        (void)buf_addf(warning, "numeric hostname: %.*s", S_ARG(name));
+    if (!hostname_valid(name))
+        return false;
+    s->reverse_name = name;
+    return true;
+}
+
+/* A name counts only when it leads back to the address. */
+static void look_up_names(struct session *s, struct buf *warning)
+{
     deadline by = deadline_in(SECONDS(30));
+    struct dns_answer addresses = {0};
+    enum dns_got got;
     struct err err;
 
-    if (host_lookup_name(&s->client, &s->arena, by, &found, &err) != DNS_FOUND || found.records == NULL)
+    if (!look_up_reverse(s, by, warning))
         return;
-    s->reverse_name = found.records->text;
-    if (host_lookup(s->reverse_name, s->client.u.any.sa_family, &s->arena, by, &addresses, &err) != DNS_FOUND)
-        return;
-    for (const struct dns_record *r = addresses.records; r != NULL; r = r->next)
-        if (endpoint_same_host(&r->address, &s->client))
+    got = host_lookup(s->reverse_name, s->client.u.any.sa_family, &s->arena, by, &addresses, &err);
+    for (const struct dns_record *r = got == DNS_FOUND ? addresses.records : NULL; r != NULL; r = r->next)
+        if (endpoint_same_host(&r->address, &s->client)) {
             s->client_name = s->reverse_name;
+            return;
+        }
+    s->client_name_uncertain = got == DNS_TRY_AGAIN || got == DNS_FAILED;
+    (void)buf_addf(warning, "hostname %.*s does not resolve to address %.*s", S_ARG(s->reverse_name),
+                   S_ARG(s->client_address));
+    if (got != DNS_FOUND)
+        (void)buf_addf(warning, ": %.*s", S_ARG(dns_why(&addresses)));
 }
 
 static void find_names(struct session *s)
 {
+    AUTO_BUF struct buf warning = BUF_INIT(1000);
+
     s->client_name = s->reverse_name = S("unknown");
     if (!s->world->params->smtpd_peername_lookup || recall(s))
         return;
-    look_up_names(s);
-    remember(s);
+    look_up_names(s, &warning);
+    if (warning.n > 0)
+        event_warning("%s", buf_text(&warning));
+    remember(s, &warning);
 }
 
 void peer_identify(struct session *s)

@@ -6,6 +6,16 @@
 
 enum { SESSION_BYTES = 64 * 1024, MESSAGE_BYTES = 1024 * 1024 };
 
+/* The name stands in log lines and replies, and is asked for in tables: what would confuse their readers goes. */
+static void mask_specials(slice name)
+{
+    char *at = (char *)(uintptr_t)name.p; /* a copy of ours */
+
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)at[i] <= ' ' || at[i] == 127 || strchr("\"();<>?@\\", at[i]) != NULL)
+            at[i] = '?';
+}
+
 static bool hello(struct session *s, slice arguments, bool esmtp)
 {
     slice name = slice_trim(arguments);
@@ -14,6 +24,7 @@ static bool hello(struct session *s, slice arguments, bool esmtp)
         return session_say(s, "501 Syntax: %s hostname", esmtp ? "EHLO" : "HELO");
     if (!arena_copy(&s->arena, slice_head(name, 512), &name))
         return session_say(s, "452 4.3.1 Error: insufficient memory");
+    mask_specials(name);
     if (!check_helo(s, name))
         return !s->ended;
     transaction_reset(s);

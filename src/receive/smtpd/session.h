@@ -61,6 +61,7 @@ struct session {
     struct endpoint client, server;
     slice client_name, reverse_name, client_address, client_port, server_address, server_port;
     slice client_label; /* "name[addr]" */
+    bool client_name_uncertain, reverse_name_uncertain; /* "unknown" because nobody could tell just now */
     bool in_mynetworks, is_own_address;
     bool local_context; /* local_header_rewrite_clients: headers are completed as for our own users */
     bool bare_newline_ok; /* excluded from the bare newline rules */
