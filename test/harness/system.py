@@ -46,6 +46,7 @@ class System(abc.ABC):
         self.main: list[str] = []
         self.rows: list[str] = []
         self.running = False
+        self._marks = 0
 
     def configure(self, main: Sequence[str] = (), rows: Sequence[str] = ()) -> None:
         """Adds main.cf lines and master.cf rows; they count from the next start or reload."""
@@ -118,6 +119,17 @@ class System(abc.ABC):
     def send(self, *recipients: str, text: str = "test\n", sender: str | None = None, user: str = "root") -> None:
         """Submits a message with sendmail(1)."""
         self.run(["sendmail", "-i", *(["-f", sender] if sender is not None else []), *recipients], input=text, user=user)
+
+    def settle_log(self) -> None:
+        """Waits until the lines that were sent to the log so far are in it, those too that found it busy and come again."""
+        self._marks += 1
+        mark = f"mark {self._marks} of the log"
+        self.run(["postlog", "-t", "test", mark])
+        self.log.wait(mark)
+        before = -1
+        while (now := self.log.path.stat().st_size) != before:
+            before = now
+            time.sleep(0.2)
 
     def connect(self, port: int | None = None) -> socket.socket:
         """A connection to the system's SMTP server."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -32,6 +31,18 @@ def send(system: System, messages: int, recipient: str) -> None:
                 f"127.0.0.1:{system.smtp_port}"], timeout=600)
 
 
+def wait_listening(system: System, port: int) -> None:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            system.connect(port).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def check_each_once(seen: Iterable[str], messages: int) -> None:
     counts = Counter(seen)
     assert [name for name, n in counts.items() if n > 1] == [], "these arrived more than once"
@@ -48,11 +59,13 @@ def test_relayed_once(where: str, scratch: Path) -> None:
         system.start()
         user = ["-u", "nobody"] if not system.rootless and os.geteuid() == 0 else []
         scratch.chmod(0o777)
-        sink = system.spawn([*system.peer("smtp-sink"), *user, "-D", f"{scratch}/got.", "127.0.0.1:2620", 1000], stderr=subprocess.DEVNULL)
-        time.sleep(0.5)
-        assert sink.poll() is None
+        complaints = scratch / "complaints"
+        with complaints.open("w") as file:
+            sink = system.spawn([*system.peer("smtp-sink"), *user, "-D", f"{scratch}/got.", "127.0.0.1:2620", 1000], stderr=file)
+        wait_listening(system, 2620)
         send(system, messages, "dave@far.example")
-        system.wait_queue(timeout=600)
+        assert sink.poll() is None, f"smtp-sink has ended: {complaints.read_text()}"
+        system.wait_queue(timeout=300)
         seen = [address for file in scratch.glob("got.*") for address in re.findall(r"^X-Rcpt-Args: .*<(\S+)>", file.read_text(errors="replace"), re.M)]
         check_each_once(seen, messages)
 

@@ -104,6 +104,7 @@ class Runner:
             if time.monotonic() > until:
                 raise AssertionError("mail stays active\n" + self.system.log.text()[-4000:])
             time.sleep(0.05)
+        self.system.settle_log()
 
     def run(self) -> dict[str, list[str]]:
         self.system.write_configuration()

@@ -39,6 +39,8 @@ class Peer:
         self.script, self.sessions = script, list[list[str]]()
         self._times: dict[str, int] = {}
         self._closed = False
+        self._talking = 0
+        self._changed = threading.Condition()
         if port == 0:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(address)
@@ -49,6 +51,16 @@ class Peer:
                 family = socket.AF_INET6 if ":" in address else socket.AF_INET
                 self._listener = socket.create_server((address, port), family=family, backlog=50)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def _talks(self, change: int) -> None:
+        with self._changed:
+            self._talking += change
+            self._changed.notify_all()
+
+    def wait_hung_up(self, timeout: float) -> None:
+        """Until every client has gone that is not kept waiting for ever; or TIMEOUT has passed, for those that stay."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._talking == 0, timeout)
 
     def close(self) -> None:
         self._closed = True
@@ -64,6 +76,7 @@ class Peer:
                 return
             said: list[str] = []
             self.sessions.append(said)
+            self._talks(1)
             threading.Thread(target=self._serve, args=(connection, said), daemon=True).start()
 
     def _reply(self, connection: socket.socket, step: str, times: dict[str, int]) -> tuple[str, str]:
@@ -78,10 +91,18 @@ class Peer:
         if text:
             connection.sendall(text.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n")
         if mark and how == "hang":
+            self._talks(-1)
             time.sleep(30)
+            self._talks(1)
         return text, mark + how
 
     def _serve(self, connection: socket.socket, said: list[str]) -> None:
+        try:
+            self._talk(connection, said)
+        finally:
+            self._talks(-1)
+
+    def _talk(self, connection: socket.socket, said: list[str]) -> None:
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
             times = {} if self.script.per_session else self._times
             if self._reply(connection, "GREETING", times)[1]:

@@ -97,6 +97,9 @@ def common(text: str) -> str:
     return text[:1850] if len(text) > 1850 else text
 
 
+GOODBYE_SECONDS = 8
+"""What is said after the last delivery is logged, QUIT at the latest when a kept connection is too old, comes within this."""
+
 OTHER = ("127.9.9.9", 2500)
 
 
@@ -119,7 +122,9 @@ def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> list
                 system.run(["sendmail", "-i", *case.options, "-f", case.sender, *(f"{who}@{domain(number)}" for who in case.recipients)],
                            input=case.text.encode("utf-8", "surrogateescape"))
             seen = [collect(system, number, case) for number, case in enumerate(cases, 1)]
+            hung_up = time.monotonic() + GOODBYE_SECONDS
             for (number, which), peer in peers.items():
+                peer.wait_hung_up(hung_up - time.monotonic())
                 seen[number - 1].said[which] = [[common(line) for line in session] for session in peer.sessions]
             return seen
         finally:
