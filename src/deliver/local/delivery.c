@@ -4,14 +4,15 @@
 
 struct local_world world;
 
-struct outcome local_outcome(enum outcome_kind kind, struct dsn_code dsn, slice reason)
+struct outcome local_outcome(struct dsn_code dsn, slice reason)
 {
-    return (struct outcome){.kind = kind, .dsn = dsn, .reason = reason, .relay = S("local")};
+    return (struct outcome){.kind = outcome_kind_of(dsn), .dsn = dsn, .reason = reason, .relay = S("local")};
 }
 
-static void add_part(struct delivery *d, slice address, struct outcome o, bool passed)
+static void add_part(struct delivery *d, const struct origin *o, slice address, struct outcome outcome, bool passed)
 {
-    struct part *p = ARENA_NEW(d->request->arena, struct part);
+    struct arena *arena = d->request->arena;
+    struct part *p = ARENA_NEW(arena, struct part);
 
     if (p == NULL) {
         event_warning("%.*s: no memory for the outcome of one recipient", S_ARG(d->request->wire.queue_id));
@@ -19,19 +20,47 @@ static void add_part(struct delivery *d, slice address, struct outcome o, bool p
         return;
     }
     p->recipient = *d->to;
-    p->recipient.address = arena_keep(d->request->arena, address, d->to->address);
-    p->outcome = o;
+    p->recipient.address = arena_keep(arena, address, d->to->address);
+    if (o->has_owner) {
+        p->recipient.original = S("");
+        p->recipient.dsn_orig_rcpt = S("");
+    }
+    outcome.relay = S("local");
+    p->outcome = outcome;
     p->passed = passed;
+    p->has_owner = o->has_owner;
+    p->sender = o->sender;
     *d->last_part = p;
     d->last_part = &p->next;
 }
 
-void delivery_add(struct delivery *d, slice address, struct outcome o)
+void delivery_add(struct delivery *d, const struct origin *o, slice address, struct outcome outcome)
 {
-    add_part(d, address, o, false);
+    add_part(d, o, address, outcome, false);
 }
 
-void delivery_passed(struct delivery *d, slice address, struct outcome o)
+void delivery_passed(struct delivery *d, const struct origin *o, slice address, struct outcome outcome)
 {
-    add_part(d, address, o, true);
+    add_part(d, o, address, outcome, true);
+}
+
+void delivery_refuse(struct delivery *d, const struct origin *o, slice address, struct dsn_code dsn, slice reason)
+{
+    delivery_add(d, o, address, local_outcome(dsn, reason));
+}
+
+bool delivery_first(struct delivery *d, const char *kind, slice what)
+{
+    AUTO_BUF struct buf key = BUF_INIT(64 * 1024);
+    static char mark;
+
+    (void)buf_addf(&key, "%s ", kind);
+    for (size_t i = 0; i < what.n; i++)
+        (void)buf_add_char(&key, ascii_lower(what.p[i]));
+    return map_set(&d->seen, buf_slice(&key), &mark) == NULL;
+}
+
+bool delivery_is_probe(const struct delivery *d)
+{
+    return (d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0;
 }

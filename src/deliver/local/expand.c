@@ -1,284 +1,204 @@
-/* Aliases: a name becomes a list; each item is a user here, an address elsewhere, a file, or something we do not do. */
+/* From destinations to names, and from names to ends: aliases first, then the rules for new messages, then users. */
+#include "deliver/local/local.h"
+
 #include <stdio.h>
 
 #include "core/base/cut.h"
-#include "core/conf/main_cf.h"
-#include "deliver/local/local.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 #include "mail/syntax/address.h"
-#include "mail/syntax/header.h"
 
-enum { DEPTH_MOST = 100, VALUE_MOST = 1 << 20 };
+enum { DEPTH_MOST = 100 };
 
-static slice at_domain(struct delivery *d, slice name)
+static const struct dsn_code no_memory = {4, 3, 1};
+
+static slice shown(const struct delivery *d, const struct origin *o)
 {
-    return arena_format(d->request->arena, name, d->domain.n > 0 ? "%.*s@%.*s" : "%.*s", S_ARG(name), S_ARG(d->domain));
+    return o->name != NULL ? o->name->address : d->to->address;
 }
 
-/* True the first time. */
-static bool met_first(struct delivery *d, const char *kind, slice what)
+/* ---- names ---- */
+
+/* NULL: no memory, which is the recipient's outcome. */
+static struct name *add_name(struct delivery *d, const struct origin *o, slice address, int depth)
 {
-    AUTO_BUF struct buf key = BUF_INIT(4096);
-    static char mark;
+    struct name *n = ARENA_NEW(d->request->arena, struct name);
 
-    (void)buf_addf(&key, "%s ", kind);
-    for (size_t i = 0; i < what.n; i++)
-        (void)buf_add_char(&key, ascii_lower(what.p[i]));
-    return map_set(&d->seen, buf_slice(&key), &mark) == NULL;
-}
-
-static void forward_to(struct delivery *d, slice address)
-{
-    struct forward *f;
-
-    if (!met_first(d, "address", address))
-        return;
-    f = ARENA_NEW(d->request->arena, struct forward);
-    if (f == NULL || !arena_copy(d->request->arena, address, &f->address)) {
-        delivery_add(d, address, local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 1}, S("alias list too long")));
-        return;
+    if (n == NULL || !arena_copy(d->request->arena, address, &n->address)) {
+        delivery_refuse(d, o, shown(d, o), no_memory, S("alias list too long"));
+        return NULL;
     }
-    *d->last_forward = f;
-    d->last_forward = &f->next;
+    address_split(n->address, &n->local, &n->domain);
+    address_split_extension(n->local, slice_text(world.params->recipient_delimiter), &n->base, &n->extension);
+    if (n->extension.n == 0)
+        n->base = n->local;
+    n->from = o;
+    n->depth = depth;
+    *d->last_name = n;
+    d->last_name = &n->next;
+    return n;
 }
 
-/* A hundred names within each other need no stack: what a name stands for waits its turn. */
-static void expand_later(struct delivery *d, slice name, slice parent, int depth)
-{
-    struct pending *p = ARENA_NEW(d->request->arena, struct pending);
-
-    if (p == NULL || !arena_copy(d->request->arena, name, &p->name) ||
-        !arena_copy(d->request->arena, parent, &p->parent)) {
-        delivery_add(d, at_domain(d, name),
-                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 1}, S("alias list too long")));
-        return;
-    }
-    p->depth = depth;
-    *d->last_pending = p;
-    d->last_pending = &p->next;
-}
-
-/* An address from an alias: ours and inline, or for a new message. */
-static void expand_address(struct delivery *d, slice address, slice parent, int depth)
-{
-    struct resolved to;
-    struct err err;
-    slice internal, local, domain;
-
-    if (!address_rewrite_internal(world.resolver, S("local"), address, d->request->arena, d->request->by, &internal,
-                                  &err) ||
-        !address_resolve(world.resolver, d->request->wire.sender, internal, d->request->arena, d->request->by, &to,
-                         &err)) {
-        event_warning("%.*s: resolve %.*s: %s", S_ARG(d->request->wire.queue_id), S_ARG(address), err.text);
-        delivery_add(d, address,
-                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("address resolver failure")));
-        return;
-    }
-    if ((to.flags & RESOLVE_ERROR) != 0) {
-        delivery_add(d, d->to->address,
-                     local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3},
-                                   arena_format(d->request->arena, S("bad recipient address syntax"),
-                                                "bad recipient address syntax: %.*s", S_ARG(to.recipient))));
-        return;
-    }
-    address_split(to.recipient, &local, &domain);
-    if ((to.flags & RESOLVE_LOCAL) == 0 || !slice_eq(to.transport, slice_text(world.service)) || d->owner.n > 0) {
-        forward_to(d, internal);
-        return;
-    }
-    expand_later(d, local, parent, depth + 1);
-}
-
-static void refuse_item(struct delivery *d, slice item, const char *what)
-{
-    event_warning("%.*s: alias entry \"%.*s\": %s is not available here", S_ARG(d->request->wire.queue_id), S_ARG(item),
-                  what);
-    delivery_add(d, d->to->address,
-                 local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error")));
-}
-
-static void expand_item(struct delivery *d, slice item, slice parent, int depth)
-{
-    AUTO_BUF struct buf internal = BUF_INIT(4096);
-
-    if (item.n == 0)
-        return;
-    if (item.p[0] == '|')
-        refuse_item(d, item, "delivery to commands");
-    else if (item.p[0] == '/')
-        refuse_item(d, item, "delivery to files");
-    else if (slice_starts_case(item, S(":include:")))
-        refuse_item(d, item, "an included list");
-    else if (cut_char(&item, '\\'))
-        user_deliver(d, item, item);
-    else if (address_unquote(item, &internal))
-        expand_address(d, arena_keep(d->request->arena, buf_slice(&internal), item), parent, depth);
-}
-
-/* Elements are separated by commas, semicolons and line ends; quotes keep them together ("|command arguments"). */
-static bool next_element(slice *rest, slice *element)
-{
-    static const char separators[] = ",;\n";
-    bool quoted = false;
-    size_t n = 0;
-
-    while (rest->n > 0 && (ascii_is_space(rest->p[0]) || strchr(separators, rest->p[0]) != NULL))
-        *rest = slice_skip(*rest, 1);
-    if (rest->n == 0)
-        return false;
-    while (n < rest->n && (quoted || strchr(separators, rest->p[n]) == NULL)) {
-        if (rest->p[n] == '\\' && n + 1 < rest->n && quoted)
-            n++;
-        else if (rest->p[n] == '"')
-            quoted = !quoted;
-        n++;
-    }
-    *element = slice_trim(slice_head(*rest, n));
-    *rest = slice_skip(*rest, n);
-    return true;
-}
-
-/* The next word of an element, without comments and the name of a group ("Friends:"). */
-static bool next_word(slice *rest, slice *word)
-{
-    bool quoted = false;
-    size_t n = 0, close;
-
-    for (;;) {
-        *rest = slice_trim(*rest);
-        if (rest->n == 0)
-            return false;
-        if (rest->p[0] != '(')
-            break;
-        close = slice_find(*rest, ')');
-        *rest = close == SLICE_NONE ? S("") : slice_skip(*rest, close + 1);
-    }
-    while (n < rest->n && (quoted || (!ascii_is_space(rest->p[n]) && rest->p[n] != '('))) {
-        if (rest->p[n] == '\\' && n + 1 < rest->n)
-            n++;
-        else if (rest->p[n] == '"')
-            quoted = !quoted;
-        n++;
-    }
-    *word = slice_head(*rest, n);
-    *rest = slice_skip(*rest, n);
-    return !slice_ends(*word, S(":")) || next_word(rest, word);
-}
-
-/* Is it one item as it stands, and no list of addresses? */
-static bool is_special(slice element)
-{
-    return element.p[0] == '|' || element.p[0] == '/' || slice_starts_case(element, S(":include:"));
-}
-
-static bool is_quoted_item(slice element)
-{
-    return element.n >= 2 && element.p[0] == '"' && element.p[element.n - 1] == '"' &&
-           slice_find(element, '@') == SLICE_NONE;
-}
-
-static void expand_element(struct delivery *d, slice element, slice parent, int depth)
-{
-    struct header_address found;
-    slice word;
-
-    if (is_special(element)) {
-        expand_item(d, element, parent, depth);
-    } else if (is_quoted_item(element)) {
-        expand_item(d, slice_of(element.p + 1, element.n - 2), parent, depth);
-    } else if (slice_find(element, '<') != SLICE_NONE) { /* "user <x@y>" means x@y */
-        while (header_next_address(&element, d->request->arena, &found))
-            expand_item(d, found.external, parent, depth);
-    } else {
-        while (next_word(&element, &word))
-            expand_item(d, word, parent, depth);
-    }
-}
-
-/* The alias of KEY, without the terminating NUL that postalias stores. */
-static enum table_got look_up(struct delivery *d, slice key, struct buf *value, struct err *err)
-{
-    enum table_got got = tables_get(world.aliases, key, d->request->by, value, err);
-
-    if (got == TABLE_FOUND && value->n > 0 && value->p[value->n - 1] == '\0')
-        buf_truncate(value, value->n - 1);
-    return got;
-}
-
-/* An alias with an owner- companion is a list: errors go to its owner. */
-static void set_owner(struct delivery *d, slice name)
-{
-    AUTO_BUF struct buf key = BUF_INIT(1000), value = BUF_INIT(VALUE_MOST);
-    struct err err;
-
-    if (!world.params->owner_request_special || d->owner.n > 0 || slice_starts_case(name, S("owner-")))
-        return;
-    (void)buf_addf(&key, "owner-%.*s", S_ARG(name));
-    if (look_up(d, buf_slice(&key), &value, &err) != TABLE_FOUND)
-        return;
-    d->owner = at_domain(d, arena_keep(d->request->arena, buf_slice(&key), S("")));
-}
-
-/* True: NAME was an alias, or cannot be looked up now. */
-static bool expand_alias(struct delivery *d, slice name, int depth)
-{
-    AUTO_BUF struct buf value = BUF_INIT(VALUE_MOST);
-    struct err err;
-    slice rest, element;
-
-    switch (look_up(d, name, &value, &err)) {
-    case TABLE_NOT_FOUND:
-        return false;
-    case TABLE_FAILED:
-        event_warning("alias_maps: %s", err.text);
-        delivery_add(d, at_domain(d, name),
-                     local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("alias database unavailable")));
-        return true;
-    default:
-        break;
-    }
-    d->through_alias = true;
-    set_owner(d, name);
-    rest = buf_slice(&value);
-    while (next_element(&rest, &element))
-        expand_element(d, element, name, depth);
-    return true;
-}
-
-/* Names that stand for each other in a circle never reach a user. */
-static void refuse_loop(struct delivery *d, slice name)
-{
-    event_warning("alias database loop for %.*s", S_ARG(name));
-    delivery_add(d, at_domain(d, name),
-                 local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6},
-                               arena_format(d->request->arena, S("alias database loop"), "alias database loop for %.*s",
-                                            S_ARG(name))));
-}
-
-static void expand_now(struct delivery *d, slice name, slice parent, int depth)
+static bool ends_early(struct delivery *d, const struct name *n)
 {
     char level[32];
-    slice base, extension;
+    AUTO_BUF struct buf lower = BUF_INIT(64 * 1024);
 
-    (void)snprintf(level, sizeof level, "level %d", depth);
-    if (!met_first(d, level, name))
-        return;
-    if (depth > DEPTH_MOST) {
-        refuse_loop(d, name);
-        return;
+    (void)snprintf(level, sizeof level, "%s level %d", n->plain ? "user" : "name", n->depth);
+    if (!delivery_first(d, level, n->address))
+        return true;
+    if (n->depth > DEPTH_MOST) {
+        event_warning("alias database loop for %.*s", S_ARG(n->local));
+        delivery_refuse(
+            d, n->from, n->address, (struct dsn_code){5, 4, 6},
+            arena_format(d->request->arena, S("alias database loop"), "alias database loop for %.*s", S_ARG(n->local)));
+        return true;
     }
-    address_split_extension(name, slice_text(world.params->recipient_delimiter), &base, &extension);
-    /* An alias that names itself means the user. */
-    if ((!slice_eq_case(name, parent) && expand_alias(d, name, depth)) ||
-        (extension.n > 0 && !slice_eq_case(base, parent) && expand_alias(d, base, depth)))
-        return;
-    user_deliver(d, name, extension.n > 0 ? base : name);
+    (void)table_fold(n->address, &lower);
+    if (map_get(&d->delivered, buf_slice(&lower)) == NULL)
+        return false;
+    delivery_refuse(
+        d, n->from, n->address, (struct dsn_code){5, 4, 6},
+        arena_format(d->request->arena, S("mail forwarding loop"), "mail forwarding loop for %.*s", S_ARG(n->address)));
+    return true;
 }
 
-void alias_expand(struct delivery *d, slice name)
+/* An alias that names itself means the user. */
+static bool is_alias(struct delivery *d, const struct name *n)
 {
-    expand_now(d, name, S(""), 0);
-    for (const struct pending *p = d->pending; p != NULL; p = p->next)
-        expand_now(d, p->name, p->parent, p->depth);
+    slice self = n->from->self;
+
+    if (n->plain)
+        return false;
+    return (!slice_eq_case(n->local, self) && alias_expand(d, n, n->local, S(""))) ||
+           (n->extension.n > 0 && !slice_eq_case(n->base, self) &&
+            alias_expand(d, n, n->base, slice_skip(n->local, n->base.n)));
+}
+
+/* Users other than the one a .forward belongs to, all members of a list with an owner, and whoever is in an :include:
+ * file get a message of their own: each then has a state of his own on disk. */
+static bool needs_message(const struct name *n)
+{
+    return n->from->listed || (n->from->only.n > 0 && !slice_eq_case(n->from->only, n->base));
+}
+
+static void expand_name(struct delivery *d, const struct name *n)
+{
+    if (ends_early(d, n) || is_alias(d, n))
+        return;
+    if (needs_message(n))
+        forward_add(d, n->from, n->address);
+    else
+        user_deliver(d, n);
+}
+
+void expand_recipient(struct delivery *d)
+{
+    struct origin *o = ARENA_NEW(d->request->arena, struct origin);
+
+    if (o == NULL)
+        return; /* the frame defers it */
+    *o = (struct origin){.sender = d->request->wire.sender, .delivered_to = d->to->address};
+    (void)add_name(d, o, d->to->address, 0);
+    for (const struct name *n = d->names; n != NULL; n = n->next)
+        expand_name(d, n);
+}
+
+/* ---- destinations ---- */
+
+/* ADDRESS with the extension that nobody used. */
+static slice with_extension(struct delivery *d, const struct origin *o, slice address)
+{
+    slice local, domain;
+
+    if (o->unmatched.n == 0 || (world.extensions_through & o->context) == 0)
+        return address;
+    address_split(address, &local, &domain);
+    return arena_format(d->request->arena, address, domain.n > 0 ? "%.*s%.*s@%.*s" : "%.*s%.*s", S_ARG(local),
+                        S_ARG(o->unmatched), S_ARG(domain));
+}
+
+void expand_address(struct delivery *d, const struct origin *o, slice address)
+{
+    struct agent_request *r = d->request;
+    struct resolved to;
+    struct err err;
+    slice internal;
+
+    address = with_extension(d, o, address);
+    if (!address_rewrite_internal(world.resolver, S("local"), address, r->arena, r->by, &internal, &err) ||
+        !address_resolve(world.resolver, o->sender, internal, r->arena, r->by, &to, &err)) {
+        event_warning("%.*s: resolve %.*s: %s", S_ARG(r->wire.queue_id), S_ARG(address), err.text);
+        delivery_refuse(d, o, address, (struct dsn_code){4, 3, 0}, S("address resolver failure"));
+    } else if ((to.flags & RESOLVE_FAIL) != 0) {
+        delivery_refuse(d, o, address, (struct dsn_code){4, 3, 0}, S("address resolver failure"));
+    } else if ((to.flags & RESOLVE_ERROR) != 0) {
+        delivery_refuse(d, o, shown(d, o), (struct dsn_code){5, 1, 3},
+                        arena_format(r->arena, S("bad recipient address syntax"), "bad recipient address syntax: %.*s",
+                                     S_ARG(to.recipient)));
+    } else if ((to.flags & RESOLVE_LOCAL) == 0 || !slice_eq(to.transport, slice_text(world.service))) {
+        forward_add(d, o, internal);
+    } else {
+        (void)add_name(d, o, to.recipient, o->depth + 1);
+    }
+}
+
+/* "\name": the user, whatever aliases there are. */
+static void expand_plain(struct delivery *d, const struct origin *o, slice name)
+{
+    slice local, domain, own;
+    struct name *n;
+
+    while (cut_char(&name, '\\'))
+        continue;
+    address_split(d->to->address, &local, &own);
+    address_split(name, &local, &domain);
+    if (domain.n == 0 && own.n > 0)
+        name = arena_format(d->request->arena, name, "%.*s@%.*s", S_ARG(name), S_ARG(own));
+    n = add_name(d, o, name, o->depth + 1);
+    if (n != NULL)
+        n->plain = true;
+}
+
+/* Is this kind of destination allowed in such a text? */
+static bool allowed(struct delivery *d, const struct origin *o, unsigned contexts, const char *what)
+{
+    if ((contexts & o->context) != 0)
+        return true;
+    delivery_refuse(d, o, shown(d, o), (struct dsn_code){5, 7, 1},
+                    arena_format(d->request->arena, S("restricted"), "mail to %s is restricted", what));
+    return false;
+}
+
+struct expansion {
+    struct delivery *d;
+    const struct origin *o;
+};
+
+static void expand_item(void *arg, slice item)
+{
+    struct expansion *x = arg;
+    struct delivery *d = x->d;
+    AUTO_BUF struct buf internal = BUF_INIT(64 * 1024);
+
+    if (slice_starts_case(item, S(":include:"))) {
+        include_expand(d, x->o, slice_trim(slice_skip(item, S(":include:").n)));
+    } else if (item.p[0] == '|') {
+        if (allowed(d, x->o, world.commands_from, "command"))
+            command_deliver(d, x->o, x->o->name, x->o->rights, slice_trim(slice_skip(item, 1)));
+    } else if (item.p[0] == '/') {
+        if (allowed(d, x->o, world.files_from, "file"))
+            file_put(d, x->o, item);
+    } else if (item.p[0] == '\\') {
+        expand_plain(d, x->o, item);
+    } else if (address_unquote(item, &internal)) {
+        expand_address(d, x->o, arena_keep(d->request->arena, buf_slice(&internal), item));
+    }
+}
+
+size_t expand_text(struct delivery *d, const struct origin *o, slice text)
+{
+    struct expansion x = {d, o};
+
+    return items_each(text, d->request->arena, expand_item, &x);
 }

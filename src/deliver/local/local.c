@@ -11,29 +11,29 @@ static bool report_part(struct delivery *d, const struct part *p)
 {
     if (p->passed)
         return p->outcome.kind != OUTCOME_DEFERRED;
+    if (p->has_owner)
+        return agent_report_part_to(d->request, &p->recipient, &p->outcome, p->sender);
     return agent_report_part(d->request, &p->recipient, &p->outcome);
 }
 
-/* Everything gathered for elsewhere becomes one new message. */
-static struct outcome forward_outcome(struct delivery *d)
+/* Everything gathered for elsewhere on one behalf becomes one new message. */
+static struct outcome forward_outcome(struct delivery *d, const struct forward_group *g)
 {
     struct err err;
     slice id;
 
-    if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0)
-        return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0}, S("aliased"));
-    if (!forward_post(d, &id, &err)) {
+    if (!forward_post(d, g, &id, &err)) {
         event_warning("%.*s: forward: %s", S_ARG(d->request->wire.queue_id), err.text);
-        return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("unable to forward message"));
+        return local_outcome((struct dsn_code){4, 3, 0}, S("unable to forward message"));
     }
-    return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
+    return local_outcome((struct dsn_code){2, 0, 0},
                          arena_format(d->request->arena, S("forwarded"), "forwarded as %.*s", S_ARG(id)));
 }
 
-/* One user and nothing else: the recipient's own line, under the user's address. */
+/* One end and nothing else: the recipient's own line, under that end's address. */
 static void conclude_single(struct delivery *d)
 {
-    if (d->parts->passed) {
+    if (d->parts->passed || d->parts->has_owner) {
         agent_settle(d->request, d->index, report_part(d, d->parts));
         return;
     }
@@ -41,57 +41,66 @@ static void conclude_single(struct delivery *d)
     agent_report(d->request, d->index, &d->parts->outcome);
 }
 
+/* All but the last message get a line of their own, the last is the recipient's. */
+static void conclude_forwards(struct delivery *d)
+{
+    const struct forward_group *g = d->groups;
+    struct outcome forwarded;
+
+    for (; g->next != NULL; g = g->next) {
+        forwarded = forward_outcome(d, g);
+        if (!agent_report_part(d->request, d->to, &forwarded)) {
+            agent_settle(d->request, d->index, false);
+            return;
+        }
+    }
+    forwarded = forward_outcome(d, g);
+    agent_report(d->request, d->index, &forwarded);
+}
+
+/* Everything an alias or a list stood for was a comment, or was seen to already: that is what was asked for. */
+static void conclude_nobody(struct delivery *d)
+{
+    struct outcome nobody = local_outcome((struct dsn_code){2, 0, 0}, S("expands to nobody"));
+
+    agent_report(d->request, d->index, &nobody);
+}
+
 static void conclude(struct delivery *d)
 {
     bool all_done = true;
 
-    if (d->parts == NULL && d->forwards == NULL) {
-        struct outcome nobody =
-            local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6}, S("alias expands to nobody"));
-
-        agent_report(d->request, d->index, &nobody);
+    if (d->parts == NULL && d->groups == NULL) {
+        conclude_nobody(d);
         return;
     }
-    if (d->forwards == NULL && d->parts->next == NULL) {
+    if (d->groups == NULL && d->parts->next == NULL) {
         conclude_single(d);
         return;
     }
     for (const struct part *p = d->parts; p != NULL; p = p->next)
         if (!report_part(d, p))
             all_done = false;
-    if (d->forwards == NULL) {
+    if (d->groups != NULL && all_done)
+        conclude_forwards(d);
+    else /* forwarded when the rest goes through: nobody gets it twice */
         agent_settle(d->request, d->index, all_done);
-        return;
-    }
-    if (all_done) {
-        struct outcome forwarded = forward_outcome(d);
-
-        agent_report(d->request, d->index, &forwarded);
-    } else {
-        agent_settle(d->request, d->index, false); /* forwarded when the rest goes through: nobody gets it twice */
-    }
 }
 
 static void deliver_one(struct agent_request *r, size_t i)
 {
     struct delivery d = {.request = r, .index = i, .to = &r->recipients[i]};
-    struct err err;
-    slice name;
 
     d.last_part = &d.parts;
-    d.last_forward = &d.forwards;
-    d.last_pending = &d.pending;
+    d.last_group = &d.groups;
+    d.last_name = &d.names;
     map_init(&d.seen);
-    address_split(d.to->address, &name, &d.domain);
-    if (forward_loops(&d, &err))
-        delivery_add(&d, d.to->address,
-                     local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 4, 6},
-                                   arena_format(r->arena, S("mail forwarding loop"), "mail forwarding loop for %.*s",
-                                                S_ARG(d.to->address))));
-    else
-        alias_expand(&d, name);
+    map_init(&d.delivered);
+    forward_read_marks(&d);
+    expand_recipient(&d);
     conclude(&d);
     map_done(&d.seen, NULL);
+    map_done(&d.delivered, NULL);
 }
 
 static void deliver(struct agent_request *r)
@@ -109,36 +118,15 @@ static void client(struct stream *s)
 static bool changed(void *arg, struct buf *name)
 {
     (void)arg;
-    return tables_changed(world.aliases, name);
-}
-
-static bool open_all(struct service_run *run, struct err *err)
-{
-    AUTO_BUF struct buf warning = BUF_INIT(1000);
-
-    world.params = run->params;
-    world.service = run->name;
-    if (!mailbox_locks_parse(slice_text(run->params->mailbox_delivery_lock), &world.locks))
-        return err_set(err, ERR_CONFIG, "mailbox_delivery_lock: unknown lock in \"%s\"",
-                       run->params->mailbox_delivery_lock);
-    world.spawner = spawner_start(run->rootless, err);
-    if (world.spawner == NULL)
-        return false;
-    world.aliases =
-        tables_open(slice_text(run->params->alias_maps), TABLE_FOLD | TABLE_NO_REGSUB | TABLE_TRY_NUL, &warning, err);
-    if (world.aliases == NULL)
-        return err_note(err, "alias_maps");
-    event_warning_lines(buf_slice(&warning));
-    world.resolver = address_client_new();
-    return true;
+    return tables_changed(world.aliases, name) || tables_changed(world.mailbox_commands, name) ||
+           tables_changed(world.mailbox_transports, name) || tables_changed(world.fallback_transports, name);
 }
 
 static bool start(struct service_run *run, struct err *err)
 {
     (void)run;
-    (void)err;
     service_watch(changed, NULL);
-    return true;
+    return spawner_watch(world.spawner, service_drain, err);
 }
 
 int main(int argc, char **argv)
@@ -147,7 +135,7 @@ int main(int argc, char **argv)
         .name = "local",
         .instances = SERVICE_ANY,
         .flags = SERVICE_AGENT | SERVICE_PRIVILEGED,
-        .pre_start = open_all,
+        .pre_start = world_open,
         .start = start,
         .client = client,
     };

@@ -1,219 +1,210 @@
+/* Users: who they are, and which way their mail goes. */
+#include "deliver/local/local.h"
+
 #include <errno.h>
 #include <pwd.h>
-#include <stdio.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 
+#include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/run/pool.h"
-#include "deliver/local/local.h"
-#include "mail/agent/head.h"
 #include "mail/events/events.h"
 
 enum { NAME_MOST = 256, PASSWD_BYTES = 16 * 1024 };
 
 /* ---- who is it: the password file may be LDAP, so it is asked on a helper thread ---- */
-struct user {
-    char name[NAME_MOST];
-    int error;
-    bool found;
+struct question {
+    char name[NAME_MOST]; /* empty: by id */
     uid_t uid;
-    gid_t gid;
-    char home[MAILBOX_PATH_MOST];
+    char memory[PASSWD_BYTES];
+    struct passwd entry, *found;
+    int error;
 };
 
 static void look_up(void *arg)
 {
-    struct user *u = arg;
-    char *memory = malloc(PASSWD_BYTES);
-    struct passwd entry, *found = NULL;
+    struct question *q = arg;
 
-    if (memory == NULL) {
-        u->error = ENOMEM;
-        return;
-    }
-    u->error = getpwnam_r(u->name, &entry, memory, PASSWD_BYTES, &found);
-    if (u->error == ENOENT || u->error == ESRCH)
-        u->error = 0; /* what NSS says for "no such user" */
-    if (u->error == 0 && found != NULL) {
-        u->found = true;
-        u->uid = entry.pw_uid;
-        u->gid = entry.pw_gid;
-        (void)snprintf(u->home, sizeof u->home, "%s", entry.pw_dir);
-    }
-    free(memory);
+    q->error = q->name[0] != '\0' ? getpwnam_r(q->name, &q->entry, q->memory, sizeof q->memory, &q->found)
+                                  : getpwuid_r(q->uid, &q->entry, q->memory, sizeof q->memory, &q->found);
+    if (q->error == ENOENT || q->error == ESRCH)
+        q->error = 0; /* what NSS says for "no such user" */
 }
 
 static bool name_from(slice name, char to[NAME_MOST])
 {
-    if (name.n == 0 || !text_from_slice(name, to, NAME_MOST) || slice_find(name, '/') != SLICE_NONE)
+    if (!text_from_slice(name, to, NAME_MOST) || slice_find(name, '/') != SLICE_NONE)
         return false;
     for (char *c = to; *c != '\0'; c++)
         *c = ascii_lower(*c);
     return true;
 }
 
-/* ---- where: $mail_spool_directory/USER, or home_mailbox ---- */
-
-/* In a spool directory that its group may write, dot locks are made with that group. */
-static gid_t spool_group(const char *directory, gid_t own)
+static enum user_got keep(struct arena *arena, const struct question *q, const struct user **out)
 {
-    struct stat st;
+    struct user *u = ARENA_NEW(arena, struct user);
+    const char *name = arena_text(arena, slice_text(q->found->pw_name));
+    const char *home = arena_text(arena, slice_text(q->found->pw_dir)),
+               *shell = arena_text(arena, slice_text(q->found->pw_shell));
 
-    return stat(directory, &st) == 0 && (st.st_mode & S_IWGRP) != 0 && (st.st_mode & S_IWOTH) == 0 ? st.st_gid : own;
+    if (u == NULL || name == NULL || home == NULL || shell == NULL)
+        return USER_FAILED;
+    *u = (struct user){.name = name, .home = home, .shell = shell, .id = {q->found->pw_uid, q->found->pw_gid}};
+    *out = u;
+    return USER_FOUND;
 }
 
-static bool place(const struct user *u, struct mailbox_job *job)
+enum user_got user_find(struct arena *arena, slice name, uid_t uid, const struct user **out)
 {
-    const char *home_mailbox = world.params->home_mailbox, *spool = world.params->mail_spool_directory;
-    size_t spool_bytes = strlen(spool);
-    int n;
+    struct question *q = calloc(1, sizeof *q);
+    enum user_got got = USER_UNKNOWN;
 
-    if (home_mailbox[0] != '\0') {
-        n = snprintf(job->path, sizeof job->path, "%s/%s", u->home, home_mailbox);
-    } else if (spool_bytes > 0 && spool[spool_bytes - 1] == '/') {
-        n = snprintf(job->path, sizeof job->path, "%s%s/", spool, u->name); /* Maildirs in the spool */
-    } else {
-        n = snprintf(job->path, sizeof job->path, "%s/%s", spool, u->name);
-        job->gid = spool_group(spool, u->gid);
+    if (q == NULL)
+        return USER_FAILED;
+    q->uid = uid;
+    if (name_from(name, q->name) && (name.n == 0 || q->name[0] != '\0'))
+        pool_run(look_up, q);
+    if (q->error != 0) {
+        event_warning("look up user %.*s: %s", S_ARG(name), strerror(q->error));
+        got = USER_FAILED;
+    } else if (q->found != NULL) {
+        got = keep(arena, q, out);
     }
-    if (n <= 0 || (size_t)n >= sizeof job->path || job->path[0] != '/')
-        return false;
-    job->kind = job->path[n - 1] == '/' ? MAILBOX_MAILDIR : MAILBOX_FILE;
-    return true;
-}
-
-static void fill(const struct user *u, struct mailbox_job *job, const struct agent_request *r)
-{
-    const struct params *p = world.params;
-
-    job->uid = u->uid;
-    job->gid = u->gid;
-    job->content_offset = r->wire.offset;
-    job->locks = world.locks;
-    job->lock_attempts = p->deliver_lock_attempts;
-    job->lock_delay_us = p->deliver_lock_delay_us;
-    job->stale_lock_us = p->stale_lock_time_us;
-    job->size_limit = p->mailbox_size_limit;
-    job->owner_must_match = p->strict_mailbox_ownership;
-    job->make_directories = true;
-    job->arrival_us = r->times.arrival_us;
-    (void)snprintf(job->host, sizeof job->host, "%s", p->myhostname);
-}
-
-static struct outcome to_mailbox(struct delivery *d, const struct user *u)
-{
-    struct mailbox_job *job = ARENA_NEW(d->request->arena, struct mailbox_job);
-    struct mailbox_result result;
-
-    if (job == NULL)
-        return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 1}, S("out of memory for a delivery"));
-    fill(u, job, d->request);
-    if (!place(u, job)) {
-        event_warning("user %s: no usable mailbox path", u->name);
-        return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
-    }
-    (void)snprintf(job->complaint, sizeof job->complaint, "cannot update mailbox %s for user %s. ", job->path, u->name);
-    if (!agent_head_fill(job, d->request, d->to))
-        return local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
-    if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0)
-        return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
-                             job->kind == MAILBOX_MAILDIR ? S("delivers to maildir") : S("delivers to mailbox"));
-    spawner_deliver(world.spawner, job, d->request->fd, NEVER, &result);
-    if (result.warning[0] != '\0')
-        event_warning("%s", result.warning);
-    return local_outcome(result.kind, result.dsn,
-                         arena_keep(d->request->arena, slice_text(result.reason), S("delivery failed")));
+    free(q);
+    return got;
 }
 
 /* ---- other ends ---- */
 
 /* Every mail system must take mail for these; without an alias or user it is thrown away, and said so. */
-static bool is_required(const char *name)
+static bool is_required(slice name)
 {
-    return slice_eq(slice_text(name), S("postmaster")) || slice_eq(slice_text(name), S("mailer-daemon"));
+    return slice_eq_case(name, S("postmaster")) || slice_eq_case(name, S("mailer-daemon"));
 }
 
-static struct outcome nobody(struct delivery *d, const char *name)
+static slice lower(struct delivery *d, slice name)
 {
-    if (is_required(name)) {
-        event_warning("required alias not found: %s", name);
-        return local_outcome(OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0}, S("discarded"));
+    AUTO_BUF struct buf folded = BUF_INIT(64 * 1024);
+
+    (void)table_fold(name, &folded);
+    return arena_keep(d->request->arena, buf_slice(&folded), name);
+}
+
+static void nobody(struct delivery *d, const struct name *n)
+{
+    AUTO_BUF struct buf relay = BUF_INIT(64 * 1024);
+    struct origin *o;
+    slice name = lower(d, n->base);
+
+    if (world.params->luser_relay[0] != '\0') {
+        o = ARENA_NEW(d->request->arena, struct origin);
+        if (o == NULL || !macros_expand(n, NULL, "luser_relay", world.params->luser_relay, "", &relay)) {
+            delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
+            return;
+        }
+        *o = *n->from;
+        o->name = n;
+        o->depth = n->depth;
+        o->unmatched = S("");
+        expand_address(d, o, arena_keep(d->request->arena, buf_slice(&relay), S("")));
+    } else if (is_required(name)) {
+        event_warning("required alias not found: %.*s", S_ARG(name));
+        delivery_refuse(d, n->from, n->address, (struct dsn_code){2, 0, 0}, S("discarded"));
+    } else {
+        delivery_refuse(d, n->from, n->address, (struct dsn_code){5, 1, 1},
+                        arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(name)));
     }
-    return local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 1},
-                         arena_format(d->request->arena, S("unknown user"), "unknown user: \"%s\"", name));
 }
 
-static bool passed_on(struct delivery *d, slice address, const char *transport, struct outcome *o, bool *passed)
+/* TRANSPORT is "transport:nexthop". */
+static void pass(struct delivery *d, const struct name *n, slice transport)
 {
-    slice spec = slice_text(transport), name;
     struct recipient one = *d->to;
+    slice spec = transport, name = transport;
+    struct outcome o;
     struct err err;
 
-    if (spec.n == 0)
-        return false;
-    if (!(slice_find(spec, ':') != SLICE_NONE)) {
-        name = spec;
+    if (!cut_until(&spec, ':', &name))
         spec = S("");
-    } else {
-        size_t colon = slice_find(spec, ':');
-
-        name = slice_head(spec, colon);
-        spec = slice_skip(spec, colon + 1);
+    one.address = n->address;
+    if (n->from->has_owner)
+        one.original = one.dsn_orig_rcpt = S("");
+    if (agent_pass(d->request, &one, name, spec.n > 0 ? spec : n->domain, &o, &err)) {
+        delivery_passed(d, n->from, n->address, o);
+        return;
     }
-    one.address = address;
-    *passed = agent_pass(d->request, &one, name, spec.n > 0 ? spec : d->domain, o, &err);
-    if (*passed)
+    event_warning("%.*s: pass to %.*s: %s", S_ARG(d->request->wire.queue_id), S_ARG(transport), err.text);
+    delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 0}, S("mail transport unavailable"));
+}
+
+/* By the table, or by the parameter for all.  True: it was handed on, or that cannot be told now. */
+static bool passed_on(struct delivery *d, const struct name *n, struct tables *maps, const char *maps_name,
+                      const char *everybody)
+{
+    AUTO_BUF struct buf value = BUF_INIT(4096);
+    struct err err;
+
+    switch (tables_get(maps, lower(d, n->base), d->request->by, &value, &err)) {
+    case TABLE_FOUND:
+        pass(d, n, buf_slice(&value));
         return true;
-    event_warning("%.*s: pass to %s: %s", S_ARG(d->request->wire.queue_id), transport, err.text);
-    *o = local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("mail transport unavailable"));
+    case TABLE_FAILED:
+        event_warning("%s: %s", maps_name, err.text);
+        delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
+        return true;
+    case TABLE_NOT_FOUND:
+        break;
+    }
+    if (everybody[0] == '\0')
+        return false;
+    pass(d, n, slice_text(everybody));
     return true;
 }
 
-static struct outcome deliver(struct delivery *d, struct user *u, slice address, bool *passed)
+/* True: a command stands for the mailbox, or that cannot be told now. */
+static bool commanded(struct delivery *d, const struct name *n, const struct user *u)
 {
-    struct outcome o;
+    AUTO_BUF struct buf value = BUF_INIT(64 * 1024);
+    struct err err;
 
-    if (passed_on(d, address, world.params->mailbox_transport, &o, passed))
-        return o;
-    pool_run(look_up, u);
-    if (u->error != 0) {
-        event_warning("look up user %s: %s", u->name, strerror(u->error));
-        return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 0}, S("user database unavailable"));
+    switch (tables_get(world.mailbox_commands, lower(d, n->base), d->request->by, &value, &err)) {
+    case TABLE_FOUND:
+        command_deliver(d, n->from, n, u, arena_keep(d->request->arena, buf_slice(&value), S("false")));
+        return true;
+    case TABLE_FAILED:
+        event_warning("mailbox_command_maps: %s", err.text);
+        delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
+        return true;
+    case TABLE_NOT_FOUND:
+        break;
     }
-    if (!u->found)
-        return passed_on(d, address, world.params->fallback_transport, &o, passed) ? o : nobody(d, u->name);
-    if (world.params->mailbox_command[0] != '\0') {
-        event_warning("mailbox_command: delivery to commands is not available here");
-        return local_outcome(OUTCOME_DEFERRED, (struct dsn_code){4, 3, 5}, S("mail system configuration error"));
-    }
-    return to_mailbox(d, u);
+    if (world.params->mailbox_command[0] == '\0')
+        return false;
+    command_deliver(d, n->from, n, u, slice_text(world.params->mailbox_command));
+    return true;
 }
 
-void user_deliver(struct delivery *d, slice shown_local, slice name)
+void user_deliver(struct delivery *d, const struct name *n)
 {
-    struct user *u = ARENA_NEW(d->request->arena, struct user);
-    slice address = d->to->address;
-    bool passed = false;
-    struct outcome o;
-    AUTO_BUF struct buf key = BUF_INIT(400);
-    static char mark;
+    const struct user *u = NULL;
+    enum user_got got = user_find(d->request->arena, n->base, 0, &u);
+    bool own_forward = n->plain || slice_eq_case(n->from->only, n->base);
 
-    if (d->through_alias)
-        address = arena_format(d->request->arena, name, d->domain.n > 0 ? "%.*s@%.*s" : "%.*s", S_ARG(shown_local),
-                               S_ARG(d->domain));
-    if (u == NULL || !name_from(name, u->name)) {
-        delivery_add(
-            d, address,
-            local_outcome(OUTCOME_BOUNCED, (struct dsn_code){5, 1, 1},
-                          arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(name))));
+    if (got == USER_FAILED) {
+        delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 0}, S("user database unavailable"));
         return;
     }
-    (void)buf_addf(&key, "user %s", u->name);
-    if (map_set(&d->seen, buf_slice(&key), &mark) != NULL)
-        return; /* one copy per user and request */
-    o = deliver(d, u, address, &passed);
-    if (passed)
-        delivery_passed(d, address, o);
-    else
-        delivery_add(d, address, o);
+    if (got == USER_FOUND && !own_forward) {
+        if (!delivery_first(d, "forward", n->local) || forward_file_expand(d, n, u))
+            return;
+    }
+    if (!delivery_first(d, "mailbox", n->local) ||
+        passed_on(d, n, world.mailbox_transports, "mailbox_transport_maps", world.params->mailbox_transport))
+        return; /* one copy per user, extension and request */
+    if (got == USER_UNKNOWN) {
+        if (!passed_on(d, n, world.fallback_transports, "fallback_transport_maps", world.params->fallback_transport))
+            nobody(d, n);
+    } else if (!commanded(d, n, u)) {
+        mailbox_put(d, n, u);
+    }
 }

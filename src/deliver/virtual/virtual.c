@@ -172,7 +172,7 @@ static void deliver_one(struct agent_request *r, size_t i)
         fill_limits(job, r);
         job->patient = true;
         (void)snprintf(job->complaint, sizeof job->complaint, "delivery failed to mailbox %s: ", job->path);
-        if (!agent_head_fill(job, r, &r->recipients[i]))
+        if (!agent_head_fill(job, r, r->wire.sender, &r->recipients[i], r->recipients[i].address))
             o = outcome_text(r, OUTCOME_BOUNCED, (struct dsn_code){5, 1, 3}, S("address too long for a mailbox"));
         else if ((r->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0) {
             o = outcome_text(r, OUTCOME_DELIVERED, (struct dsn_code){2, 0, 0},
@@ -229,9 +229,8 @@ static bool open_all(struct service_run *run, struct err *err)
 static bool start(struct service_run *run, struct err *err)
 {
     (void)run;
-    (void)err;
     service_watch(changed, NULL);
-    return true;
+    return spawner_watch(spawner, service_drain, err);
 }
 
 int main(int argc, char **argv)

@@ -26,6 +26,7 @@ struct agent_request {
     char path[256];             /* "active/ID" */
     struct arena *arena;        /* for the length of the request */
     bool some_deferred;
+    const slice *owner; /* who is told of what bounces; NULL: the sender, when all is done.  The frame's own */
     struct delivery_answer answer; /* destination's fault, for qmgr's throttle; set by agent_destination_failed() */
     deadline by;                   /* for talking to our own services */
 };
@@ -40,6 +41,9 @@ void agent_report_rest(struct agent_request *r, const struct outcome *outcome);
  * request's recipients, without marking anything; true: delivered or bounced for good.  agent_settle() then ends
  * recipient INDEX without a line of its own: DONE marks it, else it will be tried again. */
 bool agent_report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome);
+/* The same on behalf of a list: when it bounces OWNER is told, not the sender. */
+bool agent_report_part_to(struct agent_request *r, const struct recipient *part, const struct outcome *outcome,
+                          slice owner);
 void agent_settle(struct agent_request *r, size_t index, bool done);
 /* The destination as a whole failed (connection refused, host not found): qmgr throttles it with this reason. */
 void agent_destination_failed(struct agent_request *r, const struct outcome *outcome);

@@ -135,8 +135,8 @@ static bool write_content(const struct mailbox_job *job, int content_fd, struct 
     return job->kind != MAILBOX_FILE || sink_put(to, S("\n"), err);
 }
 
-/* Everything, then onto the disk. */
-static bool write_all(const struct mailbox_job *job, int content_fd, int fd, struct err *err)
+/* Everything, then onto the disk (SYNC). */
+static bool write_all(const struct mailbox_job *job, int content_fd, int fd, bool sync, struct err *err)
 {
     struct sink to = {.fd = fd};
     bool ok;
@@ -146,7 +146,7 @@ static bool write_all(const struct mailbox_job *job, int content_fd, int fd, str
           (sink_put(&to, slice_text(job->from_line), err) && sink_put(&to, S("\n"), err))) &&
          sink_put(&to, slice_text(job->head), err) && write_content(job, content_fd, &to, err) && sink_flush(&to, err);
     buf_done(&to.gathered);
-    if (ok && (fault("mailbox.fsync") || fsync(fd) != 0))
+    if (ok && sync && (fault("mailbox.fsync") || fsync(fd) != 0))
         ok = err_sys(err, "fsync");
     return ok;
 }
@@ -159,8 +159,9 @@ static void pause_us(int64_t us)
     (void)nanosleep(&ts, NULL);
 }
 
-/* FILE.lock, created exclusively; one that nobody has touched for stale_lock_time is removed. */
-static bool dotlock_take(const struct mailbox_job *job, const char *lock, struct mailbox_result *r)
+/* FILE.lock, created exclusively; one that nobody has touched for stale_lock_time is removed.  *TAKEN tells whether there is
+ * one to be removed: a file in a folder that cannot have one is written all the same. */
+static bool dotlock_take(const struct mailbox_job *job, const char *lock, bool *taken, struct mailbox_result *r)
 {
     for (int attempt = 0; attempt < job->lock_attempts; attempt++) {
         int fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
@@ -168,6 +169,7 @@ static bool dotlock_take(const struct mailbox_job *job, const char *lock, struct
 
         if (fd >= 0) {
             (void)close(fd);
+            *taken = true;
             return true;
         }
         if (errno != EEXIST)
@@ -179,6 +181,10 @@ static bool dotlock_take(const struct mailbox_job *job, const char *lock, struct
             pause_us(job->lock_delay_us);
         }
         errno = EEXIST;
+    }
+    if (job->is_file && errno != EEXIST) {
+        (void)snprintf(r->warning, sizeof r->warning, "unable to create lock file %s: %s", lock, strerror(errno));
+        return true;
     }
     return cannot_update(job, r, dsn_of_errno(errno), "unable to create lock file %s: %s", lock, strerror(errno));
 }
@@ -262,11 +268,14 @@ static bool append(const struct mailbox_job *job, int content_fd, int fd, struct
 
     if (fstat(fd, &st) != 0)
         return cannot_update(job, r, dsn_of_errno(errno), "cannot examine file: %s", strerror(errno));
+    if (job->is_file && S_ISCHR(st.st_mode))
+        return write_all(job, content_fd, fd, false, &err) ||
+               cannot_update(job, r, dsn_of_errno(err.sys), "error writing message: %s", reason_of(&err));
     if (!mailbox_is_sound(job, &st, r) || !kernel_locks_take(job, fd, r))
         return false;
     if (fstat(fd, &st) != 0)
         return cannot_update(job, r, dsn_of_errno(errno), "cannot examine file: %s", strerror(errno));
-    if (write_all(job, content_fd, fd, &err))
+    if (write_all(job, content_fd, fd, true, &err))
         return true;
     if (ftruncate(fd, st.st_size) != 0)
         return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "error writing message: %s (and not undone: %s)",
@@ -274,20 +283,28 @@ static bool append(const struct mailbox_job *job, int content_fd, int fd, struct
     return cannot_update(job, r, dsn_of_errno(err.sys), "error writing message: %s", reason_of(&err));
 }
 
+/* Something else that an alias may name: /dev/null needs no lock, and a folder gets none. */
+static bool is_no_mailbox(const struct mailbox_job *job)
+{
+    struct stat st;
+
+    return job->is_file && stat(job->path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 static bool deliver_file(const struct mailbox_job *job, int content_fd, struct mailbox_result *r)
 {
-    bool dotlock = (job->locks & MAILBOX_LOCK_DOTLOCK) != 0, ok;
+    bool dotlock = (job->locks & MAILBOX_LOCK_DOTLOCK) != 0 && !is_no_mailbox(job), locked = false, ok;
     char lock[MAILBOX_PATH_MOST + 8];
     int fd;
 
     (void)snprintf(lock, sizeof lock, "%s.lock", job->path);
-    if (dotlock && !dotlock_take(job, lock, r))
+    if (dotlock && !dotlock_take(job, lock, &locked, r))
         return false;
     fd = open_mailbox(job, r);
     ok = fd >= 0 && append(job, content_fd, fd, r);
     if (fd >= 0 && close(fd) != 0 && ok)
         ok = cannot_update(job, r, dsn_of_errno(errno), "error writing message: %s", strerror(errno));
-    if (dotlock)
+    if (locked)
         (void)unlink(lock);
     return ok;
 }
@@ -379,7 +396,7 @@ static bool deliver_maildir(const struct mailbox_job *job, int content_fd, struc
     doomed.name = temporary;
     if (fstat(fd, &st) != 0)
         return maildir_failed(job, r, "examine maildir file", temporary, NULL);
-    if (!write_all(job, content_fd, fd, &err))
+    if (!write_all(job, content_fd, fd, true, &err))
         return maildir_failed(job, r, "write maildir file", temporary, &err);
     (void)snprintf(final, sizeof final, "%snew/%lld.V%llxI%llxM%lld.%s", job->path, (long long)now.tv_sec,
                    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)now.tv_usec, job->host);
@@ -405,7 +422,10 @@ void mailbox_deliver(const struct mailbox_job *job, int content_fd, struct mailb
     bool maildir = job->kind == MAILBOX_MAILDIR;
 
     *out = (struct mailbox_result){.kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}};
-    (void)snprintf(out->reason, sizeof out->reason, "delivered to %s", maildir ? "maildir" : "mailbox");
+    if (job->is_file && !maildir)
+        (void)snprintf(out->reason, sizeof out->reason, "delivered to file: %s", job->path);
+    else
+        (void)snprintf(out->reason, sizeof out->reason, "delivered to %s", maildir ? "maildir" : "mailbox");
     limit_files(job->size_limit);
     (void)(maildir ? deliver_maildir(job, content_fd, out) : deliver_file(job, content_fd, out));
     if (job->patient && out->kind == OUTCOME_BOUNCED && out->dsn.subject == 2 && out->dsn.detail == 0) {

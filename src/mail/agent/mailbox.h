@@ -28,6 +28,7 @@ struct mailbox_job {
     int64_t lock_delay_us, stale_lock_us;
     int64_t size_limit;    /* mailbox_size_limit; 0: none */
     bool owner_must_match; /* strict_mailbox_ownership */
+    bool is_file;          /* named by an alias or a .forward: a device will do, and so will a folder without room for a lock */
     bool make_directories; /* a missing Maildir is made */
     int64_t arrival_us;
     char host[256]; /* myhostname, for Maildir names */

@@ -48,6 +48,24 @@ static bool append(const struct agent_request *r, size_t index, const char *serv
     return false;
 }
 
+/* The sender is told of all at once when everything is settled, the owner of a list now. */
+static bool append_bounce(const struct agent_request *r, size_t index, const struct outcome *o)
+{
+    struct err err;
+
+    if (r->owner == NULL)
+        return append(r, index, BOUNCE_SERVICE, o);
+    const struct status_flush about = {.queue_name = r->wire.queue_name,
+                                       .queue_id = r->wire.queue_id,
+                                       .encoding = r->wire.encoding,
+                                       .smtputf8 = r->wire.smtputf8,
+                                       .sender = *r->owner};
+    if (report_one(&about, &r->recipients[index], o, r->by, &err))
+        return true;
+    event_warning("%.*s: %s service failure: %s", S_ARG(r->wire.queue_id), BOUNCE_SERVICE, err.text);
+    return false;
+}
+
 /* ---- the three ends ---- */
 
 static void report_deferred(struct agent_request *r, size_t index, const struct outcome *o, slice status_text)
@@ -97,7 +115,7 @@ static void report_bounced(struct agent_request *r, size_t index, const struct o
         report_deferred(r, index, &soft, S("SOFTBOUNCE"));
         return;
     }
-    if (wants_news && !append(r, index, BOUNCE_SERVICE, o)) {
+    if (wants_news && !append_bounce(r, index, o)) {
         report_deferred(r, index, &soft, S(""));
         return;
     }
@@ -153,7 +171,8 @@ void agent_report(struct agent_request *r, size_t index, const struct outcome *o
         report_bounced(r, index, outcome);
 }
 
-bool agent_report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome)
+static bool report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome,
+                        const slice *owner)
 {
     struct agent_request one = *r;
     struct recipient recipient = *part;
@@ -164,8 +183,20 @@ bool agent_report_part(struct agent_request *r, const struct recipient *part, co
     one.recipient_count = 1;
     one.done = &done;
     one.reported = &reported;
+    one.owner = owner;
     agent_report(&one, 0, outcome);
     return done;
+}
+
+bool agent_report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome)
+{
+    return report_part(r, part, outcome, NULL);
+}
+
+bool agent_report_part_to(struct agent_request *r, const struct recipient *part, const struct outcome *outcome,
+                          slice owner)
+{
+    return report_part(r, part, outcome, &owner);
 }
 
 void agent_settle(struct agent_request *r, size_t index, bool done)

@@ -87,6 +87,37 @@ bool report_flush(const char *service, const struct status_verp *f, deadline by,
     return demand(service, STATUS_PROTOCOL, &status_flush_shape, &message, by, err);
 }
 
+bool report_one(const struct status_flush *f, const struct recipient *r, const struct outcome *o, deadline by,
+                struct err *err)
+{
+    char dsn[DSN_CODE_TEXT];
+
+    dsn_code_print(o->dsn, dsn);
+    const struct status_one message = {
+        .nrequest = STATUS_ONE,
+        .queue_name = f->queue_name,
+        .queue_id = f->queue_id,
+        .encoding = f->encoding,
+        .smtputf8 = f->smtputf8,
+        .sender = f->sender,
+        .envelope_id = f->envelope_id,
+        .ret_flags = f->ret_flags,
+        .original_recipient = r->original,
+        .recipient = r->address,
+        .offset = r->offset,
+        .dsn_orig_rcpt = r->dsn_orig_rcpt,
+        .notify_flags = r->notify,
+        .status = slice_text(dsn),
+        .diag_type = o->diag_type,
+        .diag_text = o->diag_text,
+        .mta_type = o->mta_type,
+        .mta_mname = o->mta_name,
+        .action = action_of(o),
+        .reason = o->reason,
+    };
+    return demand(BOUNCE_SERVICE, STATUS_PROTOCOL, &status_one_shape, &message, by, err);
+}
+
 bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err)
 {
     static const int status[] = {

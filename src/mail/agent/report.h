@@ -14,6 +14,9 @@ MUST_CHECK bool report_append(const char *service, int64_t flags, slice queue_id
                               const struct outcome *o, deadline by, struct err *err);
 /* Asks SERVICE to send its report: STATUS_FLUSH, STATUS_WARN or STATUS_TRACE (or STATUS_VERP with F->verp_delimiters). */
 MUST_CHECK bool report_flush(const char *service, const struct status_verp *f, deadline by, struct err *err);
+/* Asks bounce(8) to tell F->sender of this one recipient at once: of F all but nrequest and flags counts. */
+MUST_CHECK bool report_one(const struct status_flush *f, const struct recipient *r, const struct outcome *o, deadline by,
+                           struct err *err);
 
 /* Tells verify(8) what a probe found. */
 MUST_CHECK bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err);

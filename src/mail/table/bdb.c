@@ -216,9 +216,11 @@ static bool bdb_each(void *self, table_pair_fn *fn, void *context, struct err *e
 
 const struct table_type table_hash = {
     .name = "hash", .open = hash_open, .close = bdb_close, .get = bdb_get, .changed = bdb_changed, .each = bdb_each,
+    .file_suffix = ".db",
 };
 const struct table_type table_btree = {
     .name = "btree", .open = btree_open, .close = bdb_close, .get = bdb_get, .changed = bdb_changed, .each = bdb_each,
+    .file_suffix = ".db",
 };
 
 /* ---- writing ---- */

@@ -133,4 +133,5 @@ static enum table_got cidr_get(void *self, slice key, deadline by, struct buf *v
 
 const struct table_type table_cidr = {
     .name = "cidr", .is_pattern = true, .open = cidr_open, .close = cidr_close, .get = cidr_get,
+    .file_suffix = "",
 };

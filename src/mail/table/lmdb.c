@@ -243,6 +243,7 @@ static bool lmdb_each(void *self, table_pair_fn *fn, void *context, struct err *
 
 const struct table_type table_lmdb = {
     .name = "lmdb", .open = lmdb_open, .close = lmdb_free, .get = lmdb_get, .changed = lmdb_changed, .each = lmdb_each,
+    .file_suffix = ".lmdb",
 };
 
 /* ---- writing: one transaction from open (or the last sync) to close (or the next) ---- */

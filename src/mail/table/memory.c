@@ -106,6 +106,7 @@ static void *texthash_open(slice argument, unsigned flags, struct buf *warnings,
 
 const struct table_type table_texthash = {
     .name = "texthash", .open = texthash_open, .close = memory_free, .get = memory_get, .each = memory_each,
+    .file_suffix = "",
 };
 
 /* ---- inline ---- */

@@ -128,4 +128,5 @@ static enum table_got pcre_get(void *self, slice key, deadline by, struct buf *v
 
 const struct table_type table_pcre = {
     .name = "pcre", .is_pattern = true, .open = pcre_open, .close = pcre_close, .get = pcre_get,
+    .file_suffix = "",
 };

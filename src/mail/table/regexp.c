@@ -104,4 +104,5 @@ static enum table_got regexp_get(void *self, slice key, deadline by, struct buf 
 
 const struct table_type table_regexp = {
     .name = "regexp", .is_pattern = true, .open = regexp_open, .close = regexp_close, .get = regexp_get,
+    .file_suffix = "",
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/base/bug.h"
+#include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/run/task.h"
 
@@ -16,6 +17,7 @@ struct table {
     unsigned flags;
     struct err *problem;
     struct buf warnings;
+    uid_t owner;
 };
 
 static const struct table_type *type_find(slice name)
@@ -25,6 +27,23 @@ static const struct table_type *type_find(slice name)
             return table_types[i];
     }
     return NULL;
+}
+
+/* What is written in main.cf is root's. */
+static uid_t owner_of(const struct table_type *type, slice argument, unsigned flags)
+{
+    char path[TABLE_PATH];
+    struct err ignored;
+    struct stat st;
+    slice inner;
+
+    if (type == &table_proxy && (flags & TABLE_NO_PROXY) != 0 && cut_until(&argument, ':', &inner))
+        type = type_find(inner);
+    if (type == NULL || (argument.n > 0 && argument.p[0] == '{'))
+        return type == NULL ? TABLE_NOBODY : 0;
+    if (type->file_suffix == NULL)
+        return type == &table_inline || type == &table_static || type == &table_unix ? 0 : TABLE_NOBODY;
+    return table_path(argument, type->file_suffix, path, &ignored) && stat(path, &st) == 0 ? st.st_uid : TABLE_NOBODY;
 }
 
 struct table *table_open(slice name, unsigned flags, struct err *err)
@@ -45,6 +64,7 @@ struct table *table_open(slice name, unsigned flags, struct err *err)
         err_set(&why, ERR_CONFIG, "unsupported dictionary type: %.*s", (int)colon, name.p);
     else
         t->self = t->type->open(slice_skip(name, colon + 1), flags, &t->warnings, &why);
+    t->owner = t->self != NULL ? owner_of(t->type, slice_skip(name, colon + 1), flags) : TABLE_NOBODY;
     if (t->self == NULL) {
         t->problem = xmalloc(sizeof why);
         *t->problem = why;
@@ -67,6 +87,11 @@ void table_close(struct table *t)
 const char *table_name(const struct table *t)
 {
     return t->name;
+}
+
+uid_t table_owner(const struct table *t)
+{
+    return t->owner;
 }
 
 const struct err *table_problem(const struct table *t)

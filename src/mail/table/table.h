@@ -6,6 +6,8 @@
 #ifndef MAIL_TABLE_TABLE_H
 #define MAIL_TABLE_TABLE_H
 
+#include <sys/types.h>
+
 #include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/run/deadline.h"
@@ -40,6 +42,7 @@ MUST_CHECK enum table_got table_get(struct table *t, slice key, deadline by, str
 bool table_changed(const struct table *t);
 /* Do keys match by pattern (regexp, pcre, cidr), so that partial keys must not be tried? */
 bool table_is_pattern(const struct table *t);
+uid_t table_owner(const struct table *t); /* see tables_owner() */
 
 /* ---- lists of tables: "hash:/a, hash:/b" ---- */
 struct tables;
@@ -66,6 +69,10 @@ MUST_CHECK enum table_got tables_get_address(struct tables *t, slice address, un
 /* tables_get over those members alone whose keys are fixed strings: for a part of a key ("@example.com"). */
 MUST_CHECK enum table_got tables_get_part(struct tables *t, slice key, deadline by, struct buf *value, struct err *err);
 bool tables_changed(const struct tables *t, struct buf *name);
+/* Who owns the file, as it was opened, of the table that answered last: with whose rights may be done what it says.  Root for
+ * what stands in main.cf itself; TABLE_NOBODY: not known. */
+#define TABLE_NOBODY ((uid_t)-1)
+uid_t tables_owner(const struct tables *t);
 
 /* ---- match lists: mydestination, mynetworks, relay_domains: names, !names, /files, type:tables, networks ---- */
 struct match_list;
@@ -134,6 +141,7 @@ struct table_type {
     bool (*each)(void *self, table_pair_fn *fn, void *context, struct err *err); /* optional */
     bool (*is_pattern_self)(const void *self); /* optional: depends on what is inside (proxy:) */
     bool keeps_case; /* keys are never folded here (pattern types imply it) */
+    const char *file_suffix; /* what its file's name ends in behind the argument; NULL: it has none of its own */
 };
 extern const struct table_type *const table_types[]; /* NULL-terminated */
 

@@ -6,7 +6,7 @@
 struct tables {
     struct table **at;
     size_t count;
-    size_t failed; /* the last that ended a search */
+    size_t answered; /* the last that ended a search */
 };
 
 static void note_problems(const struct table *t, struct buf *warning)
@@ -63,7 +63,12 @@ bool tables_empty(const struct tables *t)
 
 const char *tables_failed(const struct tables *t)
 {
-    return t->failed < t->count ? table_name(t->at[t->failed]) : "";
+    return t->answered < t->count ? table_name(t->at[t->answered]) : "";
+}
+
+uid_t tables_owner(const struct tables *t)
+{
+    return t->answered < t->count ? table_owner(t->at[t->answered]) : TABLE_NOBODY;
 }
 
 static enum table_got search(struct tables *t, bool part, slice key, deadline by, struct buf *value, struct err *err)
@@ -79,7 +84,7 @@ static enum table_got search(struct tables *t, bool part, slice key, deadline by
         got = table_get(t->at[i], key, by, value, err);
         if (got == TABLE_NOT_FOUND)
             continue;
-        t->failed = i;
+        t->answered = i;
         if (got == TABLE_FOUND && value->n == 0) {
             err_set(err, ERR_CONFIG, "%s lookup of %.*s returns an empty string result", table_name(t->at[i]), S_ARG(key));
             return TABLE_FAILED;

@@ -20,7 +20,7 @@ class Case:
     """A message to each of TO, in order, in one transaction.
 
     SETUP are shell commands before, SHOW after; $N is the case's number, $H a folder /home/N of the user uN, who exists, and
-    of whom the case may do what it likes.  In TO and ALIASES (lines of a table) N stands for that number, too."""
+    of whom the case may do what it likes.  In TO, TEXT and ALIASES (lines of a table) N stands for that number, too."""
 
     name: str
     to: Sequence[str] = ("uN",)
@@ -93,7 +93,7 @@ class Runner:
     def send(self, case: Case) -> None:
         number = self.number(case)
         to = [numbered(who, number) for who in case.to]
-        self.system.run(["sendmail", "-i", *case.options, "-f", f"sink-{number}@test.invalid", *to], input=case.text)
+        self.system.run(["sendmail", "-i", *case.options, "-f", f"sink-{number}@test.invalid", *to], input=numbered(case.text, number))
 
     def busy(self) -> bool:
         return any(self.system.queue()[name] for name in ("maildrop", "incoming", "active"))
