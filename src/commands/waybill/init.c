@@ -151,6 +151,7 @@ static const char master_rows[] = "# service type  private unpriv  chroot  wakeu
                                   "discard   unix  -       -       n       -       -       discard\n"
                                   "local     unix  -       n       n       -       -       local\n"
                                   "virtual   unix  -       n       n       -       -       virtual\n"
+                                  "verify    unix  -       -       n       -       1       verify\n"
                                   "anvil     unix  -       -       n       -       1       anvil\n"
                                   "postlog   unix-dgram n  -       n       -       1       postlogd\n";
 

@@ -139,16 +139,25 @@ static void report_user_probe(struct agent_request *r, size_t index, const struc
     mark_done(r, index);
 }
 
-static void report_mta_probe(struct agent_request *r, size_t index, const struct outcome *o)
+/* Under the address that was asked for, and under what became of it. */
+static bool tell_verify(const struct agent_request *r, const struct recipient *one, const struct outcome *o)
 {
-    slice status = o->kind == OUTCOME_DELIVERED ? S("deliverable") : S("undeliverable");
     struct err err;
 
-    if (!report_verify(r->recipients[index].address, o->kind, o->reason, r->by, &err)) {
-        event_warning("%.*s: verify service failure: %s", S_ARG(r->wire.queue_id), err.text);
-        status = o->kind == OUTCOME_DELIVERED ? status : S("undeliverable-but-not-cached");
-    }
-    log_attempt(r, index, o, status);
+    if ((one->original.n == 0 || slice_eq(one->original, one->address) ||
+         report_verify(one->original, o->kind, o->reason, r->by, &err)) &&
+        report_verify(one->address, o->kind, o->reason, r->by, &err))
+        return true;
+    event_warning("%.*s: %s", S_ARG(r->wire.queue_id), err.text);
+    return false;
+}
+
+static void report_mta_probe(struct agent_request *r, size_t index, const struct outcome *o)
+{
+    bool good = o->kind == OUTCOME_DELIVERED;
+    bool told = (good || service_params()->address_verify_negative_cache) && tell_verify(r, &r->recipients[index], o);
+
+    log_attempt(r, index, o, good ? S("deliverable") : told ? S("undeliverable") : S("undeliverable-but-not-cached"));
     mark_done(r, index);
 }
 

@@ -3,6 +3,7 @@
 #include "mail/proto/flush.h"
 #include "mail/proto/verify.h"
 #include "mail/service/connect.h"
+#include "mail/service/service.h"
 
 enum { ANSWER_BYTES = 4096 };
 
@@ -125,7 +126,7 @@ bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline
     const struct verify_update message = {
         .request = S("update"), .address = address, .recipient_status = status[kind], .reason = reason};
 
-    return demand(VERIFY_SERVICE, VERIFY_PROTOCOL, &verify_update_shape, &message, by, err);
+    return demand(service_params()->address_verify_service_name, VERIFY_PROTOCOL, &verify_update_shape, &message, by, err);
 }
 
 bool report_flush_add(slice site, slice queue_id, deadline by, struct err *err)

@@ -120,7 +120,7 @@ enum walk_result reject_unknown_helo_hostname(struct walk *w, const struct restr
     case DOMAIN_MISSING:
         return refuse_helo(w, w->params->unknown_hostname_reject_code, DSN(7, 1), "Host not found");
     case DOMAIN_UNCERTAIN:
-        return walk_uncertain(w, w->params->unknown_helo_hostname_tempfail_action, DSN(7, 1),
+        return walk_uncertain(w, w->params->unknown_helo_hostname_tempfail_action, 450, DSN(7, 1),
                               "<%.*s>: Helo command rejected: Host not found", S_ARG(w->question->helo));
     default:
         return WALK_ON;
@@ -176,7 +176,7 @@ static enum walk_result reject_unknown_domain(struct walk *w, struct walk_subjec
                            "<%.*s>: %s rejected: Domain %.*s does not accept mail (nullMX)", S_ARG(subject.about),
                            subject.what, S_ARG(domain));
     case DOMAIN_UNCERTAIN:
-        return walk_uncertain(w, w->params->unknown_address_tempfail_action, how->dsn,
+        return walk_uncertain(w, w->params->unknown_address_tempfail_action, 450, how->dsn,
                               "<%.*s>: %s rejected: Domain not found", S_ARG(subject.about), subject.what);
     default:
         return WALK_ON;

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
+#include "core/base/clock.h"
 #include "core/base/cut.h"
+#include "mail/address/probe_sender.h"
 #include "mail/params/own_address.h"
 #include "mail/policy/list.h"
 #include "mail/policy/listed.h"
 #include "mail/policy/policy_inner.h"
+#include "mail/proto/verify.h"
 
 enum { POLICY_ARENA_BYTES = 4 << 20 };
 
@@ -145,6 +148,7 @@ struct policy *policy_open(struct params *params, struct buf *warnings, struct e
 
     p->params = params;
     arena_init(&p->arena, POLICY_ARENA_BYTES);
+    p->verify = link_pool_new("private", params->address_verify_service_name, VERIFY_PROTOCOL);
     p->dns = dns_open(err);
     if (p->dns == NULL || !inet_protocols_parse(slice_text(params->inet_protocols), &p->asks_ipv4, &p->asks_ipv6, err) ||
         !open_classes(p, warnings, err) || !open_lists(p, warnings, err) || !open_tables(p, warnings, err) ||
@@ -176,6 +180,7 @@ void policy_close(struct policy *p)
     if (p->forbidden_commands != NULL)
         match_list_close(p->forbidden_commands);
     dns_close(p->dns);
+    link_pool_free(p->verify);
     arena_done(&p->arena);
     free(p);
 }
@@ -213,6 +218,12 @@ struct policy_answer policy_ask(struct policy *p, enum policy_list list, struct 
 
     walk_set_list(&w, list);
     return walk_end(&w, restriction_list_walk(&w, &p->lists[list]));
+}
+
+bool policy_takes_always(const struct policy *p, slice recipient)
+{
+    return slice_eq_case(recipient, S("postmaster")) ||
+           probe_sender_is(p->params, clock_wall_us() / SECONDS(1), recipient);
 }
 
 struct policy_answer policy_settle(const struct policy_question *q)

@@ -106,6 +106,10 @@ struct policy_answer policy_settle(const struct policy_question *q);
 struct policy_answer policy_listed_recipient(struct policy *p, struct policy_question *q, struct buf *warning);
 struct policy_answer policy_listed_sender(struct policy *p, struct policy_question *q, struct buf *warning);
 
+/* Are the lists not even asked: "postmaster" without a domain (RFC 5321 section 4.5.1), and the sender of our own probes,
+ * which other servers probe in turn? */
+bool policy_takes_always(const struct policy *p, slice recipient);
+
 /* Lists of clients that are not about access. */
 enum policy_clients {
     POLICY_MYNETWORKS,

@@ -4,6 +4,7 @@
 
 #include "core/dns/dns.h"
 #include "mail/policy/restriction.h"
+#include "mail/service/connect.h"
 
 struct restriction_class {
     slice name;
@@ -21,6 +22,7 @@ struct policy {
     struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks;
     struct tables *rbl_replies;
     struct tables *local_recipients, *virtual_aliases, *virtual_mailboxes, *relay_recipients;
+    struct link_pool *verify;
     struct tables *canonical, *recipient_canonical, *sender_canonical;
 };
 

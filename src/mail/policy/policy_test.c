@@ -11,6 +11,7 @@
 static struct params base(const char *relay, const char *recipient)
 {
     return (struct params){
+        .address_verify_service_name = "verify",
         .smtpd_client_restrictions = "",
         .smtpd_helo_restrictions = "",
         .smtpd_sender_restrictions = "",

@@ -7,6 +7,7 @@
 #include "mail/policy/names.h"
 #include "mail/policy/policy_inner.h"
 #include "mail/policy/servers.h"
+#include "mail/policy/verified.h"
 
 #define DSN(subject, detail) ((struct dsn_code){0, (subject), (detail)})
 
@@ -175,6 +176,18 @@ static enum walk_result reject_unlisted_sender(struct walk *w, const struct rest
     return listed_sender(w);
 }
 
+static enum walk_result reject_unverified_recipient(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return verified_recipient(w);
+}
+
+static enum walk_result reject_unverified_sender(struct walk *w, const struct restriction_use *use)
+{
+    (void)use;
+    return verified_sender(w);
+}
+
 static enum walk_result reject_multi_recipient_bounce(struct walk *w, const struct restriction_use *use)
 {
     const struct policy_question *q = w->question;
@@ -285,6 +298,8 @@ static const struct restriction restrictions[] = {
     {.name = "reject_unlisted_recipient", .check = reject_unlisted_recipient},
     {.name = "check_recipient_maps", .check = reject_unlisted_recipient},
     {.name = "reject_unlisted_sender", .check = reject_unlisted_sender},
+    {.name = "reject_unverified_recipient", .check = reject_unverified_recipient},
+    {.name = "reject_unverified_sender", .check = reject_unverified_sender},
     {.name = "reject_multi_recipient_bounce", .check = reject_multi_recipient_bounce},
     {.name = "permit_mx_backup", .check = permit_mx_backup},
     {.name = "reject_unknown_client_hostname", .check = reject_unknown_client_hostname},

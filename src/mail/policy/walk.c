@@ -202,7 +202,7 @@ bool walk_is_decided(struct walk *w, enum walk_result *result)
     return *result == WALK_REFUSE;
 }
 
-enum walk_result walk_uncertain(struct walk *w, const char *action, struct dsn_code dsn, const char *format, ...)
+enum walk_result walk_uncertain(struct walk *w, const char *action, int code, struct dsn_code dsn, const char *format, ...)
 {
     va_list args;
     slice text;
@@ -211,8 +211,8 @@ enum walk_result walk_uncertain(struct walk *w, const char *action, struct dsn_c
     text = formatted(w->question->arena, format, args);
     va_end(args);
     if (w->warn_if_reject || slice_eq_case(slice_text(action), S("defer")))
-        return refuse(w, 450, dsn, text);
-    defer_if(&w->question->if_permit, 450, dsn, text);
+        return refuse(w, code, dsn, text);
+    defer_if(&w->question->if_permit, code, dsn, text);
     return WALK_ON;
 }
 

@@ -45,10 +45,10 @@ enum walk_result walk_misconfigured(struct walk *w, const char *format, ...) PRI
 /* An access table cannot be asked: the same about SUBJECT. */
 enum walk_result walk_table_trouble(struct walk *w, const char *table, slice key, struct walk_subject subject,
                                     const struct err *err);
-/* Nobody can tell now whether to refuse with "450 DSN TEXT": ACTION, a *_tempfail_action, says whether to do so at once
+/* Nobody can tell now whether to refuse with "CODE DSN TEXT": ACTION, a *_tempfail_action, says whether to do so at once
  * ("defer") or only in the place of a permission ("defer_if_permit"). */
-enum walk_result walk_uncertain(struct walk *w, const char *action, struct dsn_code dsn, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+enum walk_result walk_uncertain(struct walk *w, const char *action, int code, struct dsn_code dsn, const char *format, ...)
+    PRINTF_LIKE(5, 6);
 /* Nobody can tell now: 451 4.3.0 <ABOUT>: Temporary lookup failure. */
 enum walk_result walk_temporary(struct walk *w, slice about);
 void walk_warn(struct walk *w, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -13,7 +13,9 @@
 #define PROXY_LOOKUP_REST_FIELDS(F) F(text, table) F(number, flags) F(text, key)
 #define PROXY_LOOKUP_FIELDS(F) F(text, request) PROXY_LOOKUP_REST_FIELDS(F)      /* "lookup", "delete" */
 #define PROXY_UPDATE_REST_FIELDS(F) PROXY_LOOKUP_REST_FIELDS(F) F(text, value)   /* "update" */
+#define PROXY_UPDATE_FIELDS(F) F(text, request) PROXY_UPDATE_REST_FIELDS(F)      /* "update" */
 #define PROXY_SEQUENCE_REST_FIELDS(F) F(text, table) F(number, flags) F(number, function)
+#define PROXY_SEQUENCE_FIELDS(F) F(text, request) PROXY_SEQUENCE_REST_FIELDS(F)  /* "sequence" */
 #define PROXY_OPEN_ANSWER_FIELDS(F) F(number, status) F(number, flags)
 #define PROXY_LOOKUP_ANSWER_FIELDS(F) F(number, status) F(text, value)
 #define PROXY_STATUS_FIELDS(F) F(number, status)
@@ -22,6 +24,8 @@ IPC_MESSAGE(proxy_open, PROXY_OPEN_FIELDS)
 IPC_MESSAGE(proxy_open_rest, PROXY_OPEN_REST_FIELDS)
 IPC_MESSAGE(proxy_lookup, PROXY_LOOKUP_FIELDS)
 IPC_MESSAGE(proxy_lookup_rest, PROXY_LOOKUP_REST_FIELDS)
+IPC_MESSAGE(proxy_update, PROXY_UPDATE_FIELDS)
+IPC_MESSAGE(proxy_sequence, PROXY_SEQUENCE_FIELDS)
 IPC_MESSAGE(proxy_update_rest, PROXY_UPDATE_REST_FIELDS)
 IPC_MESSAGE(proxy_sequence_rest, PROXY_SEQUENCE_REST_FIELDS)
 IPC_MESSAGE(proxy_open_answer, PROXY_OPEN_ANSWER_FIELDS)

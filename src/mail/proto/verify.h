@@ -4,7 +4,6 @@
 
 #include "core/ipc/message.h"
 
-#define VERIFY_SERVICE "verify"
 #define VERIFY_PROTOCOL "address_verification_prrotocol" /* spelled so on the wire */
 
 #define VERIFY_QUERY_REST_FIELDS(F) F(text, address)
@@ -21,5 +20,7 @@ IPC_MESSAGE(verify_answer, VERIFY_ANSWER_FIELDS)
 IPC_MESSAGE(verify_done, VERIFY_DONE_FIELDS)
 
 enum verify_status { VERIFY_OK = 0, VERIFY_DEFER = 1, VERIFY_BOUNCE = 2, VERIFY_TODO = 3 };
+/* "status" when a request makes no sense. */
+enum { VERIFY_BAD = -2 };
 
 #endif

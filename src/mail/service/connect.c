@@ -122,7 +122,8 @@ void link_pool_free(struct link_pool *p)
     if (p == NULL)
         return;
     BUG_IF(!list_empty(&p->borrowed));
-    timer_clear(&p->sweep);
+    if (heap_has(&p->sweep.node)) /* else there may be no loop */
+        timer_clear(&p->sweep);
     LIST_EACH(each, &p->idle)
     drop(LIST_ENTRY(each, struct link, node));
     free(p->service_class);

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 
 import pytest
 
 from harness import paths
+from harness.ipc import converse
 from harness.oracle import Postfix
 
 pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/proxymap")]
@@ -91,38 +91,8 @@ WRITES: list[str] = [
 ]
 
 
-def converse(system: Postfix, service: str, requests: list[str]) -> list[str]:
-    """The answers, one after the other on one connection; "closed" is the last where it ended."""
-    answers: list[str] = []
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
-        s.connect(str(system.spool / "private" / service))
-        answers.append(read(s))
-        for request in requests:
-            words = [word.partition("=") for word in request.split("|") if word]
-            s.sendall(b"".join(f"{name}\0{value}\0".encode() for name, _, value in words) + b"\0")
-            answers.append(re.sub(r"(?<=flags\|)\d+", lambda found: str(int(found[0]) & KIND), read(s)))
-            if answers[-1] == "closed":
-                break
-    return answers
-
-
-def read(s: socket.socket) -> str:
-    """One list, its NULs as '|'."""
-    data = b""
-    while True:
-        try:
-            more = s.recv(65536)
-        except TimeoutError:
-            return f"timeout after {data!r}"
-        except ConnectionResetError:
-            more = b""
-        data += more
-        words = data.split(b"\0")
-        # name, value, name, value, "", "": a name that is empty ends the list.
-        names = words[:-1:2]
-        if b"" in names or not more:
-            return data.replace(b"\0", b"|").decode("latin-1") if data else "closed"
+def masked(answer: str) -> str:
+    return re.sub(r"(?<=flags\|)\d+", lambda found: str(int(found[0]) & KIND), answer)
 
 
 def everything(vendor: str) -> dict[str, object]:
@@ -138,7 +108,7 @@ def everything(vendor: str) -> dict[str, object]:
 
         def step(name: str, service: str, requests: list[str]) -> None:
             mark = f"mark {time.monotonic_ns()}"
-            found[name] = converse(system, service, requests)
+            found[name] = converse(system, f"private/{service}", requests, masked)
             system.run(["logger", "-p", "mail.info", "-t", "test/mark[1]", mark])
             system.log.wait(mark)
             found[f"{name}: log"] = [re.sub(r"cache\.db\.\S+", "cache.db", line.text) for line in system.log.lines() if line.program == "proxymap"]

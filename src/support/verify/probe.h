@@ -1,0 +1,11 @@
+/* support/verify/probe.h - sends a probe: a message that goes the way of all mail, is delivered nowhere, and whose fate the
+ * delivery agents report to verify(8). */
+#ifndef SUPPORT_VERIFY_PROBE_H
+#define SUPPORT_VERIFY_PROBE_H
+
+#include "core/base/slice.h"
+
+/* Sends one to ADDRESS (internal form; cleanup(8) knows whom an empty one means) in a task of its own; what goes wrong is logged. */
+void probe_send(slice address);
+
+#endif
