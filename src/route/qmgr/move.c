@@ -32,6 +32,12 @@ static bool move(slice id, slice to)
     return false;
 }
 
+static void back_until(slice id, int64_t at_us)
+{
+    if (move(id, S(QUEUE_INCOMING)) && at_us < qmgr.incoming_again_us)
+        qmgr.incoming_again_us = at_us;
+}
+
 bool move_all_back(struct err *err)
 {
     struct queue_scan *scan = queue_scan_open(S(QUEUE_ACTIVE), err);
@@ -57,9 +63,7 @@ void move_back(const struct message *m, int64_t pause_s)
     if (!message_path(m, QUEUE_ACTIVE, path))
         return;
     (void)set_times(path, at_us);
-    (void)move(message_id(m), S(QUEUE_INCOMING));
-    if (at_us < qmgr.incoming_again_us)
-        qmgr.incoming_again_us = at_us;
+    back_until(message_id(m), at_us);
 }
 
 void move_to_corrupt(const struct message *m)
@@ -96,4 +100,6 @@ void move_to_deferred(const struct message *m)
     (void)set_times(path, at_us);
     if (move(message_id(m), S(QUEUE_DEFERRED)))
         due_put(&qmgr.due, message_id(m), at_us, st.st_ino, st.st_size);
+    else
+        back_until(message_id(m), at_us); /* no folder can be made when there are no inodes left */
 }
