@@ -105,14 +105,14 @@ static bool enough_room(struct session *s)
     }
     if (statvfs(".", &fs) == 0) {
         int64_t free_bytes;
-        int64_t need = c->queue_minfree > 0 ? c->queue_minfree : c->message_size_limit + c->message_size_limit / 2;
+        int64_t need = c->message_size_limit + c->message_size_limit / 2;
 
         if (__builtin_mul_overflow((int64_t)fs.f_bavail, (int64_t)fs.f_frsize, &free_bytes))
             free_bytes = INT64_MAX;
-        if (free_bytes < need) {
-            event_warning("not enough free space in mail queue: %lld bytes < %lld bytes", (long long)free_bytes,
-                          (long long)need);
+        if (free_bytes == 0 || free_bytes < (need > c->queue_minfree ? need : c->queue_minfree)) {
+            s->t.sender = (slice){0}; /* it is not to be blamed */
             session_log_action(s, "reject", "MAIL", S("452 4.3.1 Insufficient system storage"), (slice){0});
+            event_warning("not enough free space in mail queue: %lld bytes < 1.5*message size limit", (long long)free_bytes);
             (void)session_say(s, "452 4.3.1 Insufficient system storage");
             return false;
         }
