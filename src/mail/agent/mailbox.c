@@ -41,6 +41,8 @@ static struct dsn_code dsn_of_errno(int code)
 
     if (code == EFBIG || code == EDQUOT)
         return (struct dsn_code){5, 2, 2};
+    if (code == ENOSPC)
+        return (struct dsn_code){4, 3, 0};
     for (size_t i = 0; i < COUNT_OF(final); i++)
         if (code == final[i])
             return (struct dsn_code){5, 2, 0};
