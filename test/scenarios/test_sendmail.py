@@ -12,6 +12,8 @@ from .where import everywhere, make
 
 FAILS = {
     "no recipients": ([], "x\n", "fatal: root(0): Recipient addresses must be specified on the command line or via the -t option"),
+    "no recipients in the header": (["-t", "-f", "carol@far.example"], "Subject: x\n\n",
+                                    "fatal: carol@far.example(0): No recipient addresses found in message header"),
     "message too big": (["alice"], ("x" * 70 + "\n") * 1000, "fatal: root(0): message file too big"),
 }
 

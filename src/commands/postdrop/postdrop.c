@@ -21,7 +21,7 @@
 #include "mail/queue/record.h"
 #include "mail/service/trigger.h"
 
-enum { READ_BYTES = 16 * 1024, INPUT_MOST = 1 << 20, WRITE_AT = 60 * 1024, EX_TEMPORARY = 75 };
+enum { READ_BYTES = 16 * 1024, INPUT_MOST = 1 << 20, WRITE_AT = 60 * 1024, EX_TEMPORARY = 75, MOST_PAUSE_S = 10 };
 
 /* Where the unfinished file is, for a signal that ends us: removing it is all a handler may do. */
 static char unfinished[QUEUE_PATH_MOST];
@@ -185,14 +185,16 @@ static bool copy(struct drop *d, struct submission_check *check)
 static void create(struct drop *d)
 {
     const struct queue_layout layout = {slice_text(d->params->hash_queue_names), d->params->hash_queue_depth};
+    unsigned pause_s = 1;
     struct err err;
 
     while (!queue_create(&layout, S(QUEUE_MAILDROP), d->params->enable_long_queue_ids, MAILDROP_MODE_EMBRYO, &d->file,
                          &err)) {
-        event_warning("%s", err.text);
+        event_warning("mail_queue_enter: %s", err.text);
         if (err.sys != EACCES && err.sys != ENOSPC && err.sys != EDQUOT)
             give_up();
-        (void)sleep(10); /* somebody is putting rights or space in order */
+        (void)sleep(pause_s); /* somebody is putting rights or space in order */
+        pause_s = pause_s * 2 < MOST_PAUSE_S ? pause_s * 2 : MOST_PAUSE_S;
     }
     (void)snprintf(unfinished, sizeof unfinished, QUEUE_MAILDROP "/%s", d->file.id);
 }

@@ -33,6 +33,7 @@ struct pipeline {
     pid_t pid;
     struct buf out;
     char id[128];
+    const struct sendmail_options *options;
 };
 
 static void start(struct pipeline *d, const struct params *p)
@@ -70,9 +71,14 @@ const char *login_name(void)
     return me->pw_name;
 }
 
+static const char *sender_name(const struct sendmail_options *o)
+{
+    return o->sender != NULL ? o->sender : login_name();
+}
+
 static NORETURN void failed(const struct pipeline *d, const char *what)
 {
-    event_fatal("%s(%ld): %s", login_name(), (long)getuid(),
+    event_fatal("%s(%ld): %s", sender_name(d->options), (long)getuid(),
                 d->id[0] != '\0' ? what : "unable to execute or to hear postdrop");
 }
 
@@ -152,11 +158,11 @@ static void finish(struct pipeline *d)
 
     flush(d);
     if (!read_list(d, S("status"), &status))
-        failed(d, "error writing queue file");
+        failed(d, "queue file write error");
     while (waitpid(d->pid, &ended, 0) < 0 && errno == EINTR)
         continue;
     if (!slice_to_i64(buf_slice(&status), &said) || said != 0)
-        failed(d, said == CLEANUP_SIZE ? "message file too big" : "error writing queue file");
+        failed(d, said == CLEANUP_SIZE ? "message file too big" : "queue file write error");
     buf_done(&d->out);
     (void)close(d->fd);
 }
@@ -204,8 +210,7 @@ static void put_arguments(struct pipeline *d, const struct sendmail_options *o)
 static void put_sender(struct pipeline *d, const struct sendmail_options *o)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(ADDRESSES_MEMORY);
-    const char *text = o->sender != NULL ? o->sender : login_name();
-    slice rest = slice_text(text);
+    slice rest = slice_text(sender_name(o));
     struct header_address a;
 
     put(d, RECORD_SENDER, header_next_address(&rest, &arena, &a) ? a.address : S(""));
@@ -347,7 +352,7 @@ static void read_content(struct content *c, size_t most)
             ch = 0;
     }
     if (ferror(stdin))
-        event_fatal("%s(%ld): error reading input: %m", login_name(), (long)getuid());
+        event_fatal("%s(%ld): error reading input: %m", sender_name(c->options), (long)getuid());
     if (c->line_open)
         put(c->to, RECORD_TEXT, S(""));
     free(line);
@@ -355,12 +360,12 @@ static void read_content(struct content *c, size_t most)
 
 void enqueue(const struct params *p, const struct sendmail_options *o)
 {
-    struct pipeline d = {.fd = -1};
+    struct pipeline d = {.fd = -1, .options = o};
     struct content c = {.to = &d, .options = o, .in_header = true, .arena = ARENA_INIT(ADDRESSES_MEMORY)};
 
     if (o->recipients[0] == NULL && !o->header_recipients)
         event_fatal("%s(%ld): Recipient addresses must be specified on the command line or via the -t option",
-                    login_name(), (long)getuid());
+                    sender_name(o), (long)getuid());
     c.last = &c.recipients;
     buf_init(&c.header, HEADER_MOST);
     start(&d, p);
@@ -371,7 +376,7 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
     header_done(&c);
     put(&d, RECORD_EXTRACTED, S(""));
     if (o->header_recipients && o->recipients[0] == NULL && c.recipients == NULL)
-        event_fatal("%s(%ld): No recipient addresses found in message header", login_name(), (long)getuid());
+        event_fatal("%s(%ld): No recipient addresses found in message header", sender_name(o), (long)getuid());
     for (const struct header_recipient *r = c.recipients; r != NULL; r = r->next)
         put_recipient(&d, o, r->address);
     put(&d, RECORD_END, S(""));
