@@ -1,6 +1,7 @@
 #include "core/net/endpoint.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
 #include "core/base/cut.h"
@@ -142,5 +143,25 @@ bool endpoint_local(int fd, struct endpoint *out)
         return false;
     endpoint_unmap(&e);
     *out = e;
+    return true;
+}
+
+bool port_parse(slice text, uint16_t *out)
+{
+    slice rest = text;
+    unsigned number;
+    char name[64];
+    const struct servent *service;
+
+    if (cut_uint(&rest, 1, 5, &number) && rest.n == 0) {
+        *out = (uint16_t)number;
+        return number > 0 && number < 65536;
+    }
+    if (!text_from_slice(text, name, sizeof name) || name[0] == '\0')
+        return false;
+    service = getservbyname(name, "tcp");
+    if (service == NULL)
+        return false;
+    *out = ntohs((uint16_t)service->s_port);
     return true;
 }

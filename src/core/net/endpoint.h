@@ -27,6 +27,8 @@ enum { ENDPOINT_TEXT = 64 }; /* room for an address as text */
 
 /* Parses "192.0.2.1", "2001:db8::1", also in brackets and with the prefix "IPv6:" (address literals).  Port 0. Pure. */
 bool endpoint_parse(slice text, struct endpoint *out);
+/* "25", or a name in /etc/services, which is read meanwhile: for configuration.  False: no such port. */
+bool port_parse(slice text, uint16_t *out);
 /* The address alone, without port, e.g. "192.0.2.1"; "" for UNIX. */
 void endpoint_print(const struct endpoint *e, char to[ENDPOINT_TEXT]);
 uint16_t endpoint_port(const struct endpoint *e);

@@ -1,6 +1,5 @@
 #include "deliver/smtp/destination.h"
 
-#include <netdb.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -42,28 +41,6 @@ static bool is_own(const struct endpoint *e)
     return false;
 }
 
-static bool parse_port(slice text, uint16_t *port)
-{
-    slice rest = text;
-    unsigned number;
-    char name[64];
-    struct servent *service;
-
-    if (cut_uint(&rest, 1, 5, &number) && rest.n == 0) {
-        *port = (uint16_t)number;
-        return number > 0 && number < 65536;
-    }
-    if (text.n == 0 || text.n >= sizeof name)
-        return false;
-    memcpy(name, text.p, text.n);
-    name[text.n] = '\0';
-    service = getservbyname(name, "tcp");
-    if (service == NULL)
-        return false;
-    *port = (uint16_t)ntohs((uint16_t)service->s_port);
-    return true;
-}
-
 bool destination_parse(slice text, const char *default_port, struct destination *out)
 {
     struct destination d = {.text = text};
@@ -84,7 +61,7 @@ bool destination_parse(slice text, const char *default_port, struct destination 
     } else {
         d.host = rest;
     }
-    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE || !parse_port(port, &d.port))
+    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE || !port_parse(port, &d.port))
         return false;
     *out = d;
     return true;

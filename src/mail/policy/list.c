@@ -1,6 +1,7 @@
 #include "mail/policy/list.h"
 
 #include "core/base/cut.h"
+#include "mail/policy/delegate.h"
 #include "mail/policy/policy_inner.h"
 
 enum { DEPTH_MOST = 100 };
@@ -47,6 +48,15 @@ static void open_table(const struct list_parser *parser, struct restriction_use 
         return;
 }
 
+static void open_server(const struct list_parser *parser, struct restriction_use *use, slice text)
+{
+    struct err err;
+
+    use->server = policy_server_open(parser->policy, text, &err);
+    if (use->server == NULL)
+        cannot(parser, use, arena_format(parser->arena, S("bad policy server"), "%s", err.text));
+}
+
 /* A restriction's argument is the next word; without one, Postfix takes the restriction's own name for it. */
 static void take_argument(const struct list_parser *parser, struct restriction_use *use, slice word)
 {
@@ -54,6 +64,8 @@ static void take_argument(const struct list_parser *parser, struct restriction_u
         use->argument = S("");
     if (use->what->argument == ARGUMENT_TABLE)
         open_table(parser, use, use->argument);
+    else if (use->what->argument == ARGUMENT_SERVER)
+        open_server(parser, use, use->argument);
 }
 
 static const char table_inside_table[] = "do not specify lookup tables inside SMTPD access maps\n"
@@ -61,7 +73,7 @@ static const char table_inside_table[] = "do not specify lookup tables inside SM
 
 static void find(const struct list_parser *parser, struct restriction_use *use, slice word, slice *rest)
 {
-    bool braced, bare = is_table_name(word);
+    bool braced = false, bare = is_table_name(word);
     slice argument = word;
     struct err err;
 
@@ -81,8 +93,10 @@ static void find(const struct list_parser *parser, struct restriction_use *use, 
     if (use->what->argument == ARGUMENT_NONE)
         return;
     if (!bare && conf_next_item(rest, ", \t\r\n", &argument, &braced, &err) != CONF_ITEM)
-        argument = use->what->argument == ARGUMENT_DOMAIN ? S("") : word;
-    if (!parser->may_open && use->what->argument == ARGUMENT_TABLE)
+        argument = use->what->argument == ARGUMENT_TABLE ? word : S("");
+    if (use->what->argument == ARGUMENT_SERVER && braced)
+        argument = arena_format(parser->arena, S(""), "{ %.*s }", S_ARG(slice_trim(argument)));
+    if (!parser->may_open && (use->what->argument == ARGUMENT_TABLE || use->what->argument == ARGUMENT_SERVER))
         cannot(parser, use, slice_text(table_inside_table));
     else
         take_argument(parser, use, argument);

@@ -7,6 +7,7 @@
 #include "core/base/cut.h"
 #include "mail/address/probe_sender.h"
 #include "mail/params/own_address.h"
+#include "mail/policy/delegate.h"
 #include "mail/policy/list.h"
 #include "mail/policy/listed.h"
 #include "mail/policy/policy_inner.h"
@@ -179,6 +180,7 @@ void policy_close(struct policy *p)
         match_list_close(p->mx_backup_networks);
     if (p->forbidden_commands != NULL)
         match_list_close(p->forbidden_commands);
+    policy_servers_close(p->servers);
     dns_close(p->dns);
     link_pool_free(p->verify);
     arena_done(&p->arena);

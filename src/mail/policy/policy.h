@@ -44,6 +44,15 @@ struct policy_deferral {
     slice text;
 };
 
+/* What else policy servers are told; empty where there is none. */
+struct policy_session {
+    slice protocol_state, protocol_name; /* "RCPT", "ESMTP" */
+    slice client_port, server_address, server_port, queue_id, stress;
+    int64_t message_bytes;         /* announced; at the end of data, counted */
+    int64_t arrival_us;            /* of the message; 0: there is none yet */
+    unsigned message;              /* tells messages apart that arrived together */
+};
+
 struct policy_question {
     struct address_client *resolver;
     slice client_name, client_address; /* "unknown" when the name is; address as text */
@@ -57,6 +66,7 @@ struct policy_question {
     bool client_is_own_address; /* one of our interfaces */
     bool pipelined;             /* the client talked ahead where it must not */
     unsigned recipients;        /* taken so far */
+    struct policy_session session;
     struct arena *arena;
     deadline by;
     /* Goes from one question of a command to the next. */

@@ -17,6 +17,7 @@ struct policy {
     struct dns *dns;
     bool asks_ipv4, asks_ipv6; /* inet_protocols */
     struct restriction_list lists[POLICY_LISTS];
+    struct policy_server *servers;
     struct restriction_class *classes;
     size_t class_count;
     struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks;

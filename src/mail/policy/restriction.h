@@ -5,6 +5,7 @@
 #include "core/dns/dns.h"
 #include "mail/policy/walk.h"
 
+struct policy_server;
 struct restriction;
 
 /* One element of a list: a restriction and its argument, e.g. check_client_access hash:/x. */
@@ -12,6 +13,7 @@ struct restriction_use {
     const struct restriction *what; /* NULL: PROBLEM is said when the walk comes here */
     slice argument;                 /* "hash:/x", seconds */
     struct table *access;           /* check_*_access */
+    struct policy_server *server;   /* check_policy_service; the policy's */
     const struct restriction_list *class;
     slice problem;
 };
@@ -26,6 +28,7 @@ enum restriction_argument {
     ARGUMENT_TABLE,
     ARGUMENT_SECONDS,
     ARGUMENT_DOMAIN, /* may be missing: said when the walk comes here */
+    ARGUMENT_SERVER, /* "inet:host:port", "unix:path", "{ inet:host:port, timeout=10s }" */
 };
 
 struct restriction {

@@ -2,6 +2,7 @@
 #include "core/run/task.h"
 #include "mail/policy/access.h"
 #include "mail/policy/blocklist.h"
+#include "mail/policy/delegate.h"
 #include "mail/policy/destination.h"
 #include "mail/policy/listed.h"
 #include "mail/policy/names.h"
@@ -326,6 +327,7 @@ static const struct restriction restrictions[] = {
     {.name = "permit_dnswl_client", .check = permit_dnswl_client, .argument = ARGUMENT_DOMAIN},
     {.name = "permit_rhswl_client", .check = permit_rhswl_client, .argument = ARGUMENT_DOMAIN},
     {.name = "reject_maps_rbl", .check = reject_maps_rbl},
+    {.name = "check_policy_service", .check = check_policy_service, .argument = ARGUMENT_SERVER},
     {.name = "check_client_access", .check = check_client_access, .argument = ARGUMENT_TABLE},
     {.name = "check_reverse_client_hostname_access", .check = check_reverse_client_access, .argument = ARGUMENT_TABLE},
     {.name = "check_address_map", .check = check_address_map, .argument = ARGUMENT_TABLE},

@@ -82,26 +82,45 @@ struct link {
     struct list node;
     struct stream *stream;
     int64_t born_us, idle_since_us;
+    unsigned requests;
 };
 
 struct link_pool {
-    char *service_class, *service, *protocol;
+    struct link_kind kind;
+    char *service_class, *service, *protocol; /* of pools to our own services */
     enum ipc_encoding encoding;
     struct list idle;     /* most recently used first */
     struct list borrowed;
     struct timer sweep;
 };
 
-struct link_pool *link_pool_new_as(enum ipc_encoding e, const char *service_class, const char *service, const char *protocol)
+struct link_pool *link_pool_of(const struct link_kind *kind)
 {
     struct link_pool *p = xcalloc(1, sizeof *p);
 
+    p->kind = *kind;
+    list_init(&p->idle);
+    list_init(&p->borrowed);
+    return p;
+}
+
+static struct stream *connect_service(void *arg, deadline by, struct err *err)
+{
+    const struct link_pool *p = arg;
+
+    return connect_as(p->encoding, p->service_class, p->service, p->protocol, by, err);
+}
+
+struct link_pool *link_pool_new_as(enum ipc_encoding e, const char *service_class, const char *service, const char *protocol)
+{
+    const struct link_kind kind = {.connect = connect_service, .idle_us = LINK_IDLE_US, .age_us = LINK_AGE_US};
+    struct link_pool *p = link_pool_of(&kind);
+
+    p->kind.arg = p;
     p->encoding = e;
     p->service_class = xstrndup(service_class, strlen(service_class));
     p->service = xstrndup(service, strlen(service));
     p->protocol = xstrndup(protocol, strlen(protocol));
-    list_init(&p->idle);
-    list_init(&p->borrowed);
     return p;
 }
 
@@ -141,11 +160,11 @@ static void sweep(void *arg)
     {
         struct link *l = LIST_ENTRY(each, struct link, node);
 
-        if (now - l->idle_since_us >= LINK_IDLE_US || now - l->born_us >= LINK_AGE_US)
+        if (now - l->idle_since_us >= p->kind.idle_us || now - l->born_us >= p->kind.age_us)
             drop(l);
     }
     if (!list_empty(&p->idle))
-        timer_set(&p->sweep, deadline_in(LINK_IDLE_US), sweep, p);
+        timer_set(&p->sweep, deadline_in(p->kind.idle_us), sweep, p);
 }
 
 /* An idle connection that has something to read was closed by the service, or is out of step. */
@@ -162,13 +181,13 @@ struct stream *link_borrow(struct link_pool *p, deadline by, struct err *err)
 
     while ((l = LIST_FIRST(&p->idle, struct link, node)) != NULL) {
         list_remove(&l->node);
-        if (clock_monotonic_us() - l->born_us < LINK_AGE_US && !is_stale(l)) {
+        if (clock_monotonic_us() - l->born_us < p->kind.age_us && !is_stale(l)) {
             list_push_front(&p->borrowed, &l->node);
             return l->stream;
         }
         drop(l);
     }
-    struct stream *s = connect_as(p->encoding, p->service_class, p->service, p->protocol, by, err);
+    struct stream *s = p->kind.connect(p->kind.arg, by, err);
     if (s == NULL)
         return NULL;
     l = xcalloc(1, sizeof *l);
@@ -186,7 +205,8 @@ void link_return(struct link_pool *p, struct stream *s, bool reusable)
 
         if (l->stream != s)
             continue;
-        if (!reusable || stream_buffered(s) > 0 || stream_pending(s) > 0) {
+        l->requests++;
+        if (!reusable || l->requests == p->kind.requests || stream_buffered(s) > 0 || stream_pending(s) > 0) {
             drop(l);
             return;
         }
@@ -194,7 +214,7 @@ void link_return(struct link_pool *p, struct stream *s, bool reusable)
         l->idle_since_us = clock_monotonic_us();
         list_push_front(&p->idle, &l->node);
         if (!heap_has(&p->sweep.node))
-            timer_set(&p->sweep, deadline_in(LINK_IDLE_US), sweep, p);
+            timer_set(&p->sweep, deadline_in(p->kind.idle_us), sweep, p);
         return;
     }
     bug("link_return: not borrowed from this pool");

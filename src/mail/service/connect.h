@@ -18,6 +18,15 @@ struct link_pool *link_pool_new(const char *service_class, const char *service, 
 /* The same for a service that speaks plain lists, its hello included (anvil). */
 struct link_pool *link_pool_new_as(enum ipc_encoding e, const char *service_class, const char *service,
                                    const char *protocol);
+/* The same to somebody else, such as a policy server: how connections are made and how long they are good.  REQUESTS:
+ * a connection ends after so many; 0: never. */
+struct link_kind {
+    struct stream *(*connect)(void *arg, deadline by, struct err *err); /* NULL: *ERR */
+    void *arg;
+    int64_t idle_us, age_us;
+    unsigned requests;
+};
+struct link_pool *link_pool_of(const struct link_kind *kind);
 void link_pool_free(struct link_pool *p);
 MUST_CHECK struct stream *link_borrow(struct link_pool *p, deadline by, struct err *err);
 /* REUSABLE: the exchange ended cleanly. */

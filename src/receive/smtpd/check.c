@@ -72,7 +72,23 @@ static void asking_done(struct asking *a)
     arena_done(&a->arena);
 }
 
-static void asking_begin(struct asking *a, struct session *s, slice recipient)
+static struct policy_session session_facts(const struct session *s, const char *where)
+{
+    return (struct policy_session){
+        .protocol_state = slice_text(where),
+        .protocol_name = s->is_esmtp ? S("ESMTP") : S("SMTP"),
+        .client_port = s->client_port,
+        .server_address = s->server_address,
+        .server_port = s->server_port,
+        .queue_id = s->t.queued ? slice_text(s->t.submission.queue_id) : S(""),
+        .stress = slice_text(s->world->params->stress),
+        .message_bytes = s->data_bytes >= 0 ? s->t.content_bytes : s->t.announced_bytes,
+        .arrival_us = s->t.open ? s->t.arrival_us : 0,
+        .message = s->t.number,
+    };
+}
+
+static void asking_begin(struct asking *a, struct session *s, slice recipient, const char *where)
 {
     *a = (struct asking){.arena = ARENA_INIT(1 << 20)};
     a->question = (struct policy_question){
@@ -88,6 +104,7 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient)
         .sender = s->t.sender,
         .recipient = recipient,
         .recipients = s->t.recipients,
+        .session = session_facts(s, where),
         .pipelined = s->pipelined,
         .if_permit = s->if_permit,
         .arena = &a->arena,
@@ -157,21 +174,22 @@ bool check_client(struct session *s)
 
     if (s->world->params->smtpd_delay_reject)
         return true;
-    asking_begin(&a, s, (slice){0});
+    asking_begin(&a, s, (slice){0}, "CONNECT");
     return ask_early(s, &a, POLICY_CLIENT, "CONNECT");
 }
 
 bool check_helo(struct session *s, slice name)
 {
     CLEANUP(asking_done) struct asking a;
+    const char *where = s->where == COMMAND_EHLO ? "EHLO" : "HELO";
     slice before = s->helo;
     bool good;
 
     if (s->world->params->smtpd_delay_reject)
         return true;
-    asking_begin(&a, s, (slice){0});
+    asking_begin(&a, s, (slice){0}, where);
     a.question.helo = s->helo = name; /* the log line shows it */
-    good = ask_early(s, &a, POLICY_HELO, s->where == COMMAND_EHLO ? "EHLO" : "HELO");
+    good = ask_early(s, &a, POLICY_HELO, where);
     s->helo = before;
     return good;
 }
@@ -182,7 +200,7 @@ bool check_sender(struct session *s)
 
     if (s->world->params->smtpd_delay_reject)
         return true;
-    asking_begin(&a, s, (slice){0});
+    asking_begin(&a, s, (slice){0}, "MAIL");
     return ask_early(s, &a, POLICY_SENDER, "MAIL") && (!s->world->params->smtpd_reject_unlisted_sender ||
                                                        ask_listed(s, &a, "MAIL", (slice){0}, policy_listed_sender));
 }
@@ -195,7 +213,7 @@ bool check_data(struct session *s, enum policy_list list, const char *where)
 
     if (s->t.discarded)
         return true;
-    asking_begin(&a, s, recipient);
+    asking_begin(&a, s, recipient, where);
     a.question.if_permit.active = false;
     return ask(s, &a, list, where, recipient) && settle(s, &a, where, recipient);
 }
@@ -218,7 +236,7 @@ bool check_recipient(struct session *s, slice recipient, const char *where)
 
     if (s->t.discarded || policy_takes_always(s->world->policy, recipient))
         return true;
-    asking_begin(&a, s, recipient);
+    asking_begin(&a, s, recipient, where);
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
         if (lists[i].wanted && !ask(s, &a, lists[i].list, where, recipient))
             return false;

@@ -85,6 +85,7 @@ static enum line_kind take_content(struct session *s, struct intake *in)
     while ((kind = next_piece(s, in, &text, &whole)) == LINE_CONTENT) {
         if (most > 0 && s->data_bytes > most)
             in->too_big = true;
+        s->t.content_bytes += (int64_t)text.n + (whole ? 2 : 0);
         if (!in->too_big && !broken && !store(s, in, text, whole))
             broken = true;
     }

@@ -8,6 +8,8 @@
 #include "mail/syntax/address.h"
 #include "receive/smtpd/session.h"
 
+static unsigned messages;
+
 void transaction_reset(struct session *s)
 {
     if (s->t.queued)
@@ -145,6 +147,7 @@ bool command_mail(struct session *s, slice arguments)
     if (s->t.open)
         return session_say(s, "503 5.5.1 Error: nested MAIL command");
     s->t.arrival_us = clock_wall_us();
+    s->t.number = ++messages;
     if (!mail_accept(s, arguments)) {
         transaction_reset(s);
         return !s->ended;

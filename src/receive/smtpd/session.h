@@ -32,7 +32,9 @@ struct transaction {
     slice sender;            /* internal form */
     slice encoding;          /* "7bit", "8bit" or empty */
     int64_t announced_bytes; /* SIZE= */
+    int64_t content_bytes;   /* of the message, as far as it came */
     int64_t arrival_us;
+    unsigned number; /* of all messages of this process */
     unsigned recipients;
     slice first_recipient;
     struct submission submission;

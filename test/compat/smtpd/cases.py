@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .run import Case
+from .server import TCP
 
 ZONE = [
     "sender.test. 60 MX 10 mail.sender.test.", "mail.sender.test. 60 A 192.0.2.1",
@@ -206,10 +209,62 @@ ORDER = lists(
          says=("HELO x", "MAIL FROM:<>", "RCPT TO:<bob@test.invalid>", "RCPT TO:<al@test.invalid>", "QUIT")),
 ]
 
-ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER]
+SERVER = f"inet:127.0.0.1:{TCP}"
+DEAD = "inet:127.0.0.1:2998"
+
+
+def policy(action: str, *settings: str, name: str = "", where: str = "smtpd_recipient_restrictions", server: str = SERVER, behind: str = "",
+           says: Sequence[str] | None = None, address: str = client(9)) -> Case:
+    return Case("policy " + (name or action), [f"{where} = check_policy_service {server}{behind}", f"smtpd_policy_service_policy_context = $CASE {action}", *settings],
+                says=says, client=address)
+
+
+MESSAGE = ("MAIL FROM:<a@b.test> SIZE=1000", "RCPT TO:<bob@test.invalid>", "RCPT TO:<al@test.invalid>", "DATA", "..a\r\n\r\nb\r\n.")
+OURS = ", reject_unauth_destination"
+POLICY = [
+    *(policy(action) for action in (
+        "DUNNO", "OK", "REJECT", "REJECT no way", "DEFER", "DEFER later", "DEFER_IF_PERMIT wait", "DEFER_IF_REJECT wait", "550 5.1.1 nope", "450 hm", "421 bye",
+        "PREPEND X-A: b", "PREPEND junk", "FILTER smtp:x", "FILTER x", "HOLD", "HOLD because", "REDIRECT a@b.test", "BCC a@b.test", "DISCARD", "WARN oh", "INFO hi",
+        "dunno", "permit", "reject", "550", "5xx foo", "reject_unknown_sender_domain", "bogus action", f"check_policy_service {SERVER}",
+        # servers that are broken
+        "!close", "!once", "!raw |", "!raw foo=bar||", "!raw action=DUNNO|foo=bar||", "!raw action=REJECT|action=DUNNO||",
+        "!raw garbage||", "!raw action||", "!raw action=||", "!raw foo=bar|action=REJECT||", "!raw action=DUNNO||action=REJECT||")),
+    *(policy(action, server=f"{{ {SERVER}, timeout=1s }}") for action in ("!hang", "!raw action=DUNNO", "!raw action=DUNNO|")),
+    policy("REJECT x", name="over a UNIX socket", server="unix:policy"), policy("REJECT x", name="by name", server=f"inet:localhost:{TCP}"),
+    policy("REJECT x", name="a port alone", server=f"inet:{TCP}"), policy("", name="nobody listens", server=DEAD),
+    policy("", name="no socket", server="unix:nopolicy"), policy("", name="no such host", server="inet:nosuchhost.test:2998"),
+    policy("", name="no such port", server="inet:127.0.0.1:nosuchport"),
+    policy("", name="options", server=f"{{ {DEAD}, default_action=DUNNO, timeout=1s, try_limit=1 }}"),
+    policy("", name="an option in braces", server=f"{{ {DEAD}, {{ default_action = DEFER sorry about that }}, try_limit=1 }}"),
+    policy("", name="three tries", server=f"{{ {DEAD}, try_limit=3, retry_delay=1s }}"),
+    policy("DUNNO", name="policy_context", server=f"{{ {SERVER}, policy_context=other }}"),
+    policy("", "smtpd_policy_service_default_action = 451 4.7.1 sorry", "smtpd_policy_service_try_limit = 1", name="default action", server=DEAD),
+    policy("DUNNO", name="one request each", server=f"{{ {SERVER}, request_limit=1 }}", behind=f", check_policy_service {{ {SERVER}, request_limit=1 }}"),
+    policy("DUNNO", name="twice", behind=f", check_policy_service {SERVER}"),
+    policy("DEFER_IF_REJECT wait", name="and reject", behind=", reject"),
+    policy("DUNNO", "stress = yes", name="stress"),
+    Case("policy, only a warning", [RCPT + f"warn_if_reject check_policy_service {SERVER}", "smtpd_policy_service_policy_context = $CASE REJECT x"]),
+    policy("REJECT no", "smtpd_restriction_classes = asked", f"asked = check_policy_service {SERVER}", "smtpd_client_restrictions = asked", name="in a class"),
+    *(policy("DUNNO", f"smtpd_delay_reject = {delay}", *([RCPT + "permit"] if where == "relay" else []), name=f"at {where}, delay {delay}",
+             where=f"smtpd_{where}_restrictions", behind=OURS if where == "relay" else "", says=("EHLO x", *MESSAGE, "QUIT"))
+      for delay in ("yes", "no") for where in ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data")),
+    policy("PREPEND X-A: b", name="too late for a header", where="smtpd_end_of_data_restrictions", says=("EHLO x", *MESSAGE, "QUIT")),
+    policy("REJECT b", name="refused at the end", where="smtpd_end_of_data_restrictions", says=("EHLO x", *MESSAGE, "QUIT")),
+    policy("DUNNO", name="one recipient, at DATA", where="smtpd_data_restrictions", says=("EHLO x", *MESSAGE[:2], *MESSAGE[3:], "QUIT")),
+    policy("DUNNO", name="two messages", says=("EHLO x", *MESSAGE[:2], "RSET", *MESSAGE, "QUIT")),
+    policy("DUNNO", name="HELO", says=("HELO x", "MAIL FROM:<>", 'RCPT TO:<"a b"@test.invalid>', "QUIT"), address=client(11)),
+    policy("DUNNO", name="no greeting", says=("MAIL FROM:<>", "RCPT TO:<bob@test.invalid>", "QUIT")),
+    policy("DUNNO", name="VRFY", says=("EHLO x", "VRFY bob", "QUIT")),
+    *lists("check_policy_service"),
+]
+
+ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {
     **{f"reject_rbl_client rbl.test={pattern}": why for pattern, why in (
         ("127.0.0", 'RBL reply error: need "." at "127.0.0><"'), ("", "RBL reply error: empty address pattern"))},
+    "check_policy_service bogus": 'need service transport:endpoint instead of "bogus"',
+    f"check_policy_service {{ {SERVER}, bogus=1 }}": f'policy server {{ {SERVER}, bogus=1 }}: unknown option: "bogus"',
+    f"check_policy_service {{ {SERVER}, timeout=x }}": f"policy server {{ {SERVER}, timeout=x }}: bad value of option timeout",
 }

@@ -22,10 +22,11 @@ class PolicyServer:
         !hang      says nothing
         !once      answers the first request of a connection with DUNNO, then closes
         !raw TEXT  TEXT with | for line ends
-    asked maps the case to the requests it made, as they came."""
+    asked maps the case to the requests it made, as they came, each after the number of the case's connection."""
 
     def __init__(self, system: System) -> None:
         self.asked: dict[str, list[Asked]] = {}
+        self._connections: dict[str, list[socket.socket]] = {}
         path = system.spool / SOCKET
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -71,7 +72,10 @@ class PolicyServer:
     def _answer(self, connection: socket.socket, request: Asked) -> bool:
         context = next((line for line in request if line.startswith("policy_context=")), "")
         case, _, action = context.removeprefix("policy_context=").partition(" ")
-        self.asked.setdefault(case, []).append(request)
+        connections = self._connections.setdefault(case, [])
+        if connection not in connections:
+            connections.append(connection)
+        self.asked.setdefault(case, []).append([f"connection {connections.index(connection)}", *request])
         if action == "!close":
             return False
         if action == "!hang":
