@@ -38,7 +38,22 @@ stop:
 	tools/run stop
 
 # What has been seen to hold as a whole; `make test-all` runs whatever is in test/.
-PROVEN = harness scenarios compat/test_postconf.py compat/test_postsuper.py compat/test_queue_tools.py compat/tables compat/qmgr compat/cleanup compat/walkthrough compat/smtp compat/smtpd compat/local/test_local.py compat/verify compat/swap crash
+PROVEN = harness \
+	scenarios \
+	compat/test_postconf.py \
+	compat/test_postsuper.py \
+	compat/test_queue_tools.py \
+	compat/tables \
+	compat/qmgr \
+	compat/cleanup \
+	compat/stock \
+	compat/walkthrough \
+	compat/smtp \
+	compat/smtpd \
+	compat/local/test_local.py \
+	compat/verify \
+	compat/swap \
+	crash
 
 test: deps build
 	tools/oracle >/dev/null

@@ -16,6 +16,7 @@ import tomllib
 
 KEYS = {"type", "default", "min", "max", "summary", "doc", "status", "values", "unit", "field", "computed", "raw",
         "nonempty"}
+STATUSES = {"", "known only", "harmless", "by name"}
 TYPES = {"text", "bool", "int", "size", "time", "enum"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -45,9 +46,11 @@ class Param:
         if not self.summary:
             raise Wrong("no summary")
         self.doc = stanza.get("doc", "")
-        self.known_only = stanza.get("status") == "known only"
-        if stanza.get("status", "known only") != "known only":
-            raise Wrong(f"status {stanza['status']!r}")
+        self.status = stanza.get("status", "")
+        if self.status not in STATUSES:
+            raise Wrong(f"status {self.status!r}")
+        self.known_only = self.status != ""
+        self.ineffective = self.status == "known only"
         self.values = stanza.get("values", [])
         if (self.type == "enum") != bool(self.values):
             raise Wrong("values belong to type enum, and only there")
@@ -136,7 +139,7 @@ def table(params):
     lines += ["", "const struct param_row param_rows[] = {"]
     for p in params:
         lines.append(f"    {{{quoted(p.name)}, \"{p.type}\", {quoted(p.default)},\n     {quoted(p.summary)}, "
-                     f"{str(p.known_only).lower()}}},")
+                     f"{str(p.known_only).lower()}, {str(p.ineffective).lower()}}},")
     lines += ["};", f"const size_t param_row_count = {len(params)};", "", "const struct param_def param_defs[] = {"]
     for p in params:
         low, top = p.limits() if p.type in ("int", "size", "time") else (0, 0)
@@ -179,7 +182,7 @@ def range_note(p):
         notes.append(f"At least {p.min}.")
     if p.max is not None:
         notes.append(f"At most {p.max}.")
-    if p.known_only:
+    if p.status in ("known only", "harmless"):
         notes.append("Known, so that existing configurations are understood, but without effect yet.")
     return notes
 

@@ -86,15 +86,9 @@ class Room:
         self._jobs.append(job)
         return job
 
-    @contextlib.contextmanager
-    def network(self) -> Iterator[None]:
+    def network(self) -> contextlib.AbstractContextManager[None]:
         """Sockets that this thread makes meanwhile belong to the room's network, and stay there."""
-        with open("/proc/thread-self/ns/net") as home, open(f"/proc/{self.init}/ns/net") as away:
-            _setns(away.fileno())
-            try:
-                yield
-            finally:
-                _setns(home.fileno())
+        return in_network(Path(f"/proc/{self.init}/ns/net"))
 
     def write(self, inside: str, text: str) -> None:
         """Writes a file of the room, through its overlay."""
@@ -112,6 +106,17 @@ class Room:
             job.wait()
         if not os.environ.get("WAYBILL_KEEP"):
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def in_network(network: Path) -> Iterator[None]:
+    """Sockets that this thread makes meanwhile belong to the network namespace NETWORK, and stay there."""
+    with open("/proc/thread-self/ns/net") as home, open(network) as away:
+        _setns(away.fileno())
+        try:
+            yield
+        finally:
+            _setns(home.fileno())
 
 
 def _setns(descriptor: int) -> None:

@@ -9,10 +9,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from .system import System
+
+class Network(Protocol):
+    """A System, or a Neighbour of one."""
+
+    def network(self) -> contextlib.AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(system: System, port: int = 0, replies: Mapping[str, str] | None = None) -> Iterator[Sink]:
-    """Listens on 127.0.0.1:PORT in the system's network; PORT 0 takes a free one."""
+def sink(system: Network, port: int = 0, replies: Mapping[str, str] | None = None, *, address: str = "127.0.0.1") -> Iterator[Sink]:
+    """Listens on ADDRESS:PORT in the system's network; PORT 0 takes a free one."""
     kept = Sink(replies or {})
     with listening(system, kept, port):
         yield kept
@@ -73,7 +78,7 @@ def sink(system: System, port: int = 0, replies: Mapping[str, str] | None = None
 @contextlib.contextmanager
 def listening(system: System, kept: Sink, port: int) -> Iterator[None]:
     with system.network():
-        listener = socket.create_server(("127.0.0.1", port), backlog=200)
+        listener = socket.create_server((address, port), backlog=200)
     kept.port = int(listener.getsockname()[1])
     loop = asyncio.new_event_loop()
 

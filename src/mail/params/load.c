@@ -2,9 +2,10 @@
 
 #include "core/base/bug.h"
 #include "core/base/cut.h"
+#include "core/base/file.h"
 #include "mail/params/param_def.h"
 
-enum { PATH_MAX_BYTES = 4096 };
+enum { PATH_MAX_BYTES = 4096, ORIGIN_FILE_MOST = 64 * 1024 };
 
 static bool set_number(void *field, enum param_type type, int64_t number)
 {
@@ -162,6 +163,39 @@ static bool check_hostname(const struct params *p, struct err *err)
                    p->config_directory, p->myhostname);
 }
 
+/* As Debian has it: a path stands for the first line of that file (/etc/mailname).  $myorigin stays the path. */
+static bool read_origin(struct params *p, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(ORIGIN_FILE_MOST);
+    slice rest, line;
+    struct err cause;
+
+    if (p->myorigin[0] != '/')
+        return true;
+    if (!file_read_path(p->myorigin, &text, &cause))
+        return err_set(err, ERR_CONFIG, "myorigin: %s", cause.text);
+    rest = buf_slice(&text);
+    if (!cut_until(&rest, '\n', &line))
+        line = rest;
+    line = slice_trim(line);
+    if (line.n == 0)
+        return err_set(err, ERR_CONFIG, "myorigin file %s is empty", p->myorigin);
+    p->myorigin = params_keep(p, S("=origin"), line);
+    return true;
+}
+
+static bool check_origin(struct params *p, struct err *err)
+{
+    slice rest, first, more;
+
+    if (!read_origin(p, err))
+        return false;
+    rest = slice_text(p->myorigin);
+    if (cut_word(&rest, ", \t\r\n", &first) && cut_word(&rest, ", \t\r\n", &more))
+        return err_set(err, ERR_CONFIG, "myorigin parameter setting must not contain multiple values: %s", p->myorigin);
+    return true;
+}
+
 struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,
                            size_t count, struct err *err)
 {
@@ -187,7 +221,8 @@ struct params *params_load(const char *config_directory, const struct params_ove
 {
     struct params *p = params_read(config_directory, true, overrides, count, err);
 
-    if (p != NULL && (!set_all(p, err) || !check_level(p, err) || !check_hostname(p, err))) {
+    if (p != NULL && (!set_all(p, err) || !check_level(p, err) || !check_hostname(p, err) ||
+                      !check_origin(p, err))) {
         params_free(p);
         return NULL;
     }

@@ -69,6 +69,43 @@ static void test_good_values(void **state)
     params_free(p);
 }
 
+/* myorigin may name a file, as in Debian. */
+static void test_origin_file(void **state)
+{
+    static const struct {
+        const char *content, *origin, *error;
+    } rows[] = {
+        {"one.example\n", "one.example", ""},
+        {"  one.example \ntwo.example\n", "one.example", ""},
+        {"one.example", "one.example", ""},
+        {"\ntwo.example\n", NULL, "is empty"},
+        {"", NULL, "is empty"},
+        {"# x\none.example\n", NULL, "myorigin parameter setting must not contain multiple values: # x"},
+    };
+    char path[100], line[200];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/mailname", directory);
+    (void)snprintf(line, sizeof line, "myorigin = %s", path);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct err err = {0};
+        FILE *f = fopen(path, "w");
+        struct params *p;
+
+        assert_non_null(f);
+        (void)fputs(rows[i].content, f);
+        assert_int_equal(fclose(f), 0);
+        p = load(line, &err);
+        assert_non_null(strstr(err.text, rows[i].error));
+        if (rows[i].origin == NULL)
+            assert_null(p);
+        else
+            assert_string_equal(p->myorigin, rows[i].origin);
+        params_free(p);
+    }
+    assert_int_equal(unlink(path), 0);
+}
+
 static int enter(void **state)
 {
     (void)state;
@@ -86,7 +123,8 @@ static int leave(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_values), cmocka_unit_test(test_good_values)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_values), cmocka_unit_test(test_good_values),
+                                        cmocka_unit_test(test_origin_file)};
 
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -13,7 +13,8 @@
  * gives `int64_t queue_run_delay_us`; text gives `const char *NAME` (expanded, never NULL), bool `bool NAME`, int `int
  * NAME`, size `int64_t NAME`.  Per-transport parameters (<transport>_destination_recipient_limit ...) are read through
  * params_transport_*().  Parameters that Postfix has and we do not use yet are "known only": listed with default so that
- * postconf and $name expansion know them.
+ * postconf and $name expansion know them.  status = "harmless": nobody misses what they do (tuning, paths for people);
+ * "by name": used, but through params_get() and its like.
  *
  * A params object owns all its texts and never changes after load; a reload makes a new one.  Nothing suspends. */
 #ifndef MAIL_PARAMS_PARAMS_H
@@ -66,7 +67,8 @@ struct param_row {
     const char *type;      /* "text", "bool", ... */
     const char *default_text;
     const char *summary;
-    bool known_only;
+    bool known_only;       /* no field of struct params is used */
+    bool ineffective;      /* and whoever sets it would miss what it does */
 };
 extern const struct param_row param_rows[];
 extern const size_t param_row_count;

@@ -64,9 +64,18 @@ extern struct master master;
 /* Takes master.cf into force: new services get sockets, changed ones a new status channel, gone ones end. */
 MUST_CHECK bool services_load(struct err *err);
 void services_start_wakeups(void);
+/* The full path of ROW's program; the caller frees it. */
+char *service_program(const struct master_row *row);
 /* Brings the watch in line with the service's state. */
 void service_rewatch(struct service_state *s);
 void service_throttle(struct service_state *s);
+
+/* ---- unsupported.c ---- */
+/* One warning for each parameter that main.cf or a row of CONF sets, and whose setting has no effect here, and for each row
+ * without a program. */
+void warn_unsupported(const struct master_conf *conf);
+/* Nobody shall connect to such a service, and wait. */
+bool program_missing(const struct master_row *row);
 
 /* ---- listen.c ---- */
 /* Opens all listen sockets of S.  ERR_SYS, ERR_CONFIG. */

@@ -118,7 +118,7 @@ static char *socket_path(const struct master_row *row)
     return row->type == MASTER_INET ? NULL : printed(private ? "private" : "public", row->service);
 }
 
-static char *program_path(const struct master_row *row)
+char *service_program(const struct master_row *row)
 {
     return row->command[0] == '/' ? xstrndup(row->command, strlen(row->command))
                                   : printed(master.params->daemon_directory, row->command);
@@ -128,7 +128,7 @@ static void adopt_row(struct service_state *s, const struct master_row *row)
 {
     free(s->program);
     s->row = *row;
-    s->program = program_path(row);
+    s->program = service_program(row);
     s->process_limit = row->process_limit < 0 ? master.params->default_process_limit : row->process_limit;
     s->seen = true;
 }
@@ -204,6 +204,30 @@ static bool service_again(struct service_state *s, const struct master_row *row,
     return true;
 }
 
+/* Services of CONF that are new or again there.  A row whose program is missing is left out. */
+static bool adopt_rows(const struct master_conf *conf, struct err *err)
+{
+    for (size_t i = 0; i < conf->count; i++) {
+        const struct master_row *row = &conf->rows[i];
+        struct service_state *s = find(row);
+
+        if (!program_missing(row) && !(s == NULL ? service_new(row, err) : service_again(s, row, err)))
+            return false;
+    }
+    return true;
+}
+
+static void drop_unseen(void)
+{
+    LIST_EACH(at, &master.services)
+    {
+        struct service_state *s = LIST_ENTRY(at, struct service_state, in_master);
+
+        if (!s->seen)
+            service_free(s);
+    }
+}
+
 bool services_load(struct err *err)
 {
     struct master_conf fresh;
@@ -213,25 +237,15 @@ bool services_load(struct err *err)
     free(path);
     if (!ok)
         return false;
-    event_warning_lines(buf_slice(&fresh.warnings));
     LIST_EACH(at, &master.services)
     LIST_ENTRY(at, struct service_state, in_master)->seen = false;
-    for (size_t i = 0; i < fresh.count && ok; i++) {
-        struct service_state *s = find(&fresh.rows[i]);
-
-        ok = s == NULL ? service_new(&fresh.rows[i], err) : service_again(s, &fresh.rows[i], err);
-    }
-    if (!ok) {
+    if (!adopt_rows(&fresh, err)) {
         master_conf_done(&fresh);
         return false;
     }
-    LIST_EACH(at, &master.services)
-    {
-        struct service_state *s = LIST_ENTRY(at, struct service_state, in_master);
-
-        if (!s->seen)
-            service_free(s);
-    }
+    drop_unseen();
+    event_warning_lines(buf_slice(&fresh.warnings)); /* now there is a socket for them, too */
+    warn_unsupported(&fresh);
     master_conf_done(&master.conf);
     master.conf = fresh;
     return true;
