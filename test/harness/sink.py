@@ -71,12 +71,12 @@ class Sink:
 def sink(system: Network, port: int = 0, replies: Mapping[str, str] | None = None, *, address: str = "127.0.0.1") -> Iterator[Sink]:
     """Listens on ADDRESS:PORT in the system's network; PORT 0 takes a free one."""
     kept = Sink(replies or {})
-    with listening(system, kept, port):
+    with listening(system, kept, port, address):
         yield kept
 
 
 @contextlib.contextmanager
-def listening(system: System, kept: Sink, port: int) -> Iterator[None]:
+def listening(system: Network, kept: Sink, port: int, address: str = "127.0.0.1") -> Iterator[None]:
     with system.network():
         listener = socket.create_server((address, port), backlog=200)
     kept.port = int(listener.getsockname()[1])
