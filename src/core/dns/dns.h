@@ -62,6 +62,12 @@ const char *dns_type_name(enum dns_type type);
 /* NAME has no NUL; a final dot is allowed.  No search list is applied. */
 MUST_CHECK enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,
                                    struct dns_answer *out, struct err *err);
+/* The same, where resolv.conf's search list may say what name is meant: with DNS_LIST_SHORT a
+ * name without dots is looked for under the first domain of the list (all of them, with both), with DNS_LIST_LONG any
+ * other under all of them.  A name with resolv.conf's ndots is first looked for as it is, a shorter one last. */
+enum { DNS_LIST_SHORT = 1, DNS_LIST_LONG = 2 };
+MUST_CHECK enum dns_got dns_lookup_by_list(struct dns *d, slice name, unsigned lists, enum dns_type type,
+                                           struct arena *arena, deadline by, struct dns_answer *out, struct err *err);
 /* Adds ADDRESS as it is asked for below a domain of addresses: "1.2.0.192.", or nibbles. */
 void dns_reverse(const struct endpoint *address, struct buf *out);
 /* The PTR name of ADDRESS ("1.2.0.192.in-addr.arpa") and its look-up. */

@@ -8,11 +8,14 @@
 
 #include "core/dns/dns.h"
 
+enum { SEARCH_MOST = 6, SEARCH_NAME_BYTES = 256 };
 struct resolv_conf {
     bool trust_ad;
-    int timeout_ms, attempts;
+    int timeout_ms, attempts, dots;
+    size_t search_count;
+    char search[SEARCH_MOST][SEARCH_NAME_BYTES];
 };
-/* What c-ares does not read: options trust-ad, timeout, attempts. */
+/* What c-ares does not read or is not to use: options trust-ad, timeout, attempts, ndots; search and domain. */
 void resolv_conf_read(struct resolv_conf *out);
 
 /* One set of sockets.  After QUESTIONS_PER_CHANNEL questions a new one begins, so that source ports change. */
@@ -36,6 +39,7 @@ struct dns {
     bool has_group, has_only_server, only_local;
     struct endpoint only_server;
     bool trust_ad, watches_file;
+    struct resolv_conf conf;
     struct stat file, root;
 };
 

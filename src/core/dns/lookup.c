@@ -43,15 +43,14 @@ static void look_at_servers(struct dns *d)
 static struct dns *open_with(const char *server, uint16_t port, struct err *err)
 {
     struct dns *d = xcalloc(1, sizeof *d);
-    struct resolv_conf conf;
     struct ares_options options;
     char text[ENDPOINT_TEXT + 16];
     int code;
 
-    resolv_conf_read(&conf);
+    resolv_conf_read(&d->conf);
     options = (struct ares_options){.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-                                    .timeout = conf.timeout_ms,
-                                    .tries = conf.attempts,
+                                    .timeout = d->conf.timeout_ms,
+                                    .tries = d->conf.attempts,
                                     .ednspsz = UDP_BYTES};
     list_init(&d->channels);
     code = ares_init_options(&d->pattern, &options,
@@ -65,7 +64,7 @@ static struct dns *open_with(const char *server, uint16_t port, struct err *err)
         free(d);
         return NULL;
     }
-    d->trust_ad = conf.trust_ad;
+    d->trust_ad = d->conf.trust_ad;
     look_at_servers(d);
     return d;
 }
@@ -272,6 +271,49 @@ enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct ar
     if (got != DNS_FAILED)
         *out = answer;
     return got;
+}
+
+/* Is NAME to be looked for under a domain of the list, and as it is first or last? */
+static bool is_for_list(const struct dns *d, slice name, unsigned lists, bool *as_it_is_first)
+{
+    int dots = 0;
+
+    for (size_t i = 0; i < name.n; i++)
+        dots += name.p[i] == '.';
+    *as_it_is_first = dots >= d->conf.dots;
+    return !slice_ends(name, S(".")) && (lists & (dots == 0 ? DNS_LIST_SHORT : DNS_LIST_LONG)) != 0;
+}
+
+static bool is_final(enum dns_got got)
+{
+    return got != DNS_NO_NAME && got != DNS_NO_DATA;
+}
+
+enum dns_got dns_lookup_by_list(struct dns *d, slice name, unsigned lists, enum dns_type type, struct arena *arena,
+                                deadline by, struct dns_answer *out, struct err *err)
+{
+    bool first, listed = is_for_list(d, name, lists, &first);
+    size_t count = (lists & DNS_LIST_LONG) != 0 || d->conf.search_count == 0 ? d->conf.search_count : 1;
+    struct dns_answer other;
+    enum dns_got got = DNS_NO_NAME, under;
+
+    if (!listed || first) {
+        got = dns_lookup(d, name, type, arena, by, out, err);
+        if (!listed || is_final(got))
+            return got;
+    }
+    for (size_t i = 0; i < count; i++) {
+        slice whole = arena_format(arena, name, "%.*s.%s", S_ARG(name), d->conf.search[i]);
+
+        under = dns_lookup(d, whole, type, arena, by, &other, err);
+        if (!is_final(under))
+            continue;
+        if (under != DNS_FAILED)
+            *out = other;
+        return under;
+    }
+    /* What it is without a list is what is told. */
+    return first ? got : dns_lookup(d, name, type, arena, by, out, err);
 }
 
 void dns_reverse(const struct endpoint *address, struct buf *out)

@@ -2,15 +2,7 @@
 
 #include "core/base/cut.h"
 #include "deliver/smtp/connection.h"
-#include "mail/syntax/address.h"
 #include "mail/syntax/xtext.h"
-
-static void add_path(slice address, struct buf *out)
-{
-    (void)buf_add_char(out, '<');
-    (void)address_quote(address, out);
-    (void)buf_add_char(out, '>');
-}
 
 static void add_body(const struct delivery_request *w, struct buf *out)
 {
@@ -28,10 +20,9 @@ static void add_return(const struct delivery_request *w, struct buf *out)
         (void)buf_add(out, w->ret_flags == RET_FULL ? S(" RET=FULL") : S(" RET=HDRS"));
 }
 
-void command_mail(const struct delivery_request *w, unsigned features, bool size_known, struct buf *out)
+void command_mail(const struct delivery_request *w, slice path, unsigned features, bool size_known, struct buf *out)
 {
-    (void)buf_add(out, S("MAIL FROM:"));
-    add_path(w->sender, out);
+    (void)buf_addf(out, "MAIL FROM:<%.*s>", S_ARG(path));
     if ((features & HAS_SIZE) && size_known)
         (void)buf_addf(out, " SIZE=%lld", (long long)w->size);
     if (features & HAS_8BITMIME)
@@ -80,10 +71,9 @@ static void add_notify(int notify, struct buf *out)
     }
 }
 
-void command_rcpt(const struct recipient *r, unsigned features, struct buf *out)
+void command_rcpt(const struct recipient *r, slice path, unsigned features, struct buf *out)
 {
-    (void)buf_add(out, S("RCPT TO:"));
-    add_path(r->address, out);
+    (void)buf_addf(out, "RCPT TO:<%.*s>", S_ARG(path));
     if (features & HAS_DSN) {
         add_orcpt(r, out);
         add_notify(r->notify, out);

@@ -9,9 +9,9 @@
 #include "mail/envelope/recipient.h"
 #include "mail/proto/delivery.h"
 
-/* FEATURES as in connection.h.  SIZE_KNOWN: the content goes out as it is; one that may have to be converted has no
- * known size. */
-void command_mail(const struct delivery_request *w, unsigned features, bool size_known, struct buf *out);
-void command_rcpt(const struct recipient *r, unsigned features, struct buf *out);
+/* PATH is the address as it stands between < and >, which may be another one than the message came with.  FEATURES as
+ * in connection.h.  SIZE_KNOWN: the content goes out as it is; one that may have to be converted has no known size. */
+void command_mail(const struct delivery_request *w, slice path, unsigned features, bool size_known, struct buf *out);
+void command_rcpt(const struct recipient *r, slice path, unsigned features, struct buf *out);
 
 #endif

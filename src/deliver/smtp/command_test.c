@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "deliver/smtp/command.h"
-#include "deliver/smtp/connection.h"
+#include "deliver/smtp/greet.h"
 
 static const struct feature_row {
     const char *name, *reply;
@@ -18,10 +18,10 @@ static const struct feature_row {
      HAS_PIPELINING | HAS_8BITMIME | HAS_DSN | HAS_SMTPUTF8 | HAS_SIZE, 1000, ""},
     {"any case", "250-mx\n250-pipelining\n250 size", HAS_PIPELINING | HAS_SIZE, 0, ""},
     {"a name that is a keyword", "250 PIPELINING", 0, 0, ""},
-    {"one that we do not know", "250-mx\n250-VRFY\n250 8BITMIME x", HAS_8BITMIME, 0, ""},
+    {"one that we do not know", "250-mx\n250-HELP\n250 8BITMIME x", HAS_8BITMIME, 0, ""},
     {"a size that is none", "250-mx\n250 SIZE many", HAS_SIZE, 0, "many"},
     {"a huge size", "250-mx\n250 SIZE 99999999999999999999", HAS_SIZE, 0, ""},
-    {"not to be used", "250-mx\n250-ETRN\n250 STARTTLS", 0, 0, ""},
+    {"not to be used", "250-mx\n250-HELP\n250 STARTTLS", 0, 0, ""},
     {"garbage between", "250-mx\nDSN\n250 DSN", HAS_DSN, 0, ""},
 };
 
@@ -33,14 +33,15 @@ static void learns_features(void **state)
         int64_t size = -1;
         slice bad = S("?");
 
-        if (connection_features(slice_text(row->reply), S("starttls"), &size, &bad) != row->features)
+        if (connection_features(slice_text(row->reply), HAS_STARTTLS, &size, &bad) != row->features)
             fail_msg("%s: other features", row->name);
         assert_int_equal(size, row->size_limit);
         assert_true(slice_eq(bad, slice_text(row->bad_size)));
     }
-    assert_int_equal(
-        connection_features(S("250-mx\n250-DSN\n250 PIPELINING"), S("etrn, Pipelining"), &(int64_t){0}, &(slice){0}),
-        HAS_DSN);
+    assert_int_equal(connection_features(S("250-mx\n250-DSN\n250 PIPELINING"),
+                                         connection_features_listed(S("etrn, Pipelining, x")), &(int64_t){0},
+                                         &(slice){0}),
+                     HAS_DSN);
 }
 
 static const struct mail_row {
@@ -57,7 +58,6 @@ static const struct mail_row {
      "MAIL FROM:<a@example.com>\r\n"},
     {"null sender", {.size = 7}, HAS_SIZE, false, "MAIL FROM:<>\r\n"},
     {"a size", {.size = 7}, HAS_SIZE, true, "MAIL FROM:<> SIZE=7\r\n"},
-    {"quoted", {.sender = S_INIT("a b@example.com")}, 0, true, "MAIL FROM:<\"a b\"@example.com>\r\n"},
     {"all",
      {.sender = S_INIT("a@example.com"),
       .size = 7,
@@ -77,7 +77,7 @@ static void says_mail(void **state)
     for (size_t i = 0; i < COUNT_OF(mail_rows); i++) {
         AUTO_BUF struct buf out = BUF_INIT(1000);
 
-        command_mail(&mail_rows[i].w, mail_rows[i].features, mail_rows[i].size_known, &out);
+        command_mail(&mail_rows[i].w, mail_rows[i].w.sender, mail_rows[i].features, mail_rows[i].size_known, &out);
         if (!slice_eq(buf_slice(&out), slice_text(mail_rows[i].line)))
             fail_msg("%s: %s", mail_rows[i].name, buf_text(&out));
     }
@@ -116,7 +116,7 @@ static void says_rcpt(void **state)
     for (size_t i = 0; i < COUNT_OF(rcpt_rows); i++) {
         AUTO_BUF struct buf out = BUF_INIT(1000);
 
-        command_rcpt(&rcpt_rows[i].r, rcpt_rows[i].features, &out);
+        command_rcpt(&rcpt_rows[i].r, rcpt_rows[i].r.address, rcpt_rows[i].features, &out);
         if (!slice_eq(buf_slice(&out), slice_text(rcpt_rows[i].line)))
             fail_msg("%s: %s", rcpt_rows[i].name, buf_text(&out));
     }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
-#include "core/base/cut.h"
-#include "deliver/smtp/verdict.h"
+#include "core/base/file.h"
+#include "deliver/smtp/greet.h"
 #include "mail/events/events.h"
 
 /* ---- its life ---- */
@@ -92,10 +92,33 @@ static void tell_oddity(void *arg, enum reply_oddity what, slice text)
     }
 }
 
+/* smtp_reply_filter */
+static bool replace_line(void *arg, struct buf *line, struct err *err)
+{
+    const struct connection *c = arg;
+    AUTO_BUF struct buf value = BUF_INIT(REPLY_TEXT_MOST);
+
+    switch (client_map_ask(c->settings, MAP_REPLY, buf_slice(line), &value, err)) {
+    case TABLE_FAILED:
+        event_warning("%.*s: table %s lookup error for %s", S_ARG(c->queue_id),
+                      tables_failed(c->settings->maps[MAP_REPLY].tables), buf_text(line));
+        return err_set(err, ERR_TEMPORARY, "%s lookup error", c->settings->maps[MAP_REPLY].parameter);
+    case TABLE_NOT_FOUND:
+        return true;
+    case TABLE_FOUND:
+        break;
+    }
+    event_info("%s: replacing server reply \"%s\" with \"%s\"", c->relay, buf_text(line), buf_text(&value));
+    buf_clear(line);
+    (void)buf_add(line, buf_slice(&value));
+    return true;
+}
+
 bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_us, struct reply *reply,
                      struct err *err)
 {
-    const struct reply_watch watch = {tell_oddity, c};
+    const struct reply_watch watch = {tell_oddity, client_map_is_empty(c->settings, MAP_REPLY) ? NULL : replace_line,
+                                      c};
 
     return reply_read(c->stream, arena, deadline_in(timeout_us), &watch, reply, err);
 }
@@ -109,189 +132,79 @@ bool connection_ask(struct connection *c, slice line, int64_t timeout_us, struct
            stream_flush(c->stream, by, err) && connection_hear(c, arena, timeout_us, reply, err);
 }
 
-/* ---- greeting ---- */
-
-static unsigned feature_bit(slice keyword)
-{
-#define CONNECTION_FEATURE_TEST(name, text) \
-    if (slice_eq_case(keyword, S(text)))    \
-        return HAS_##name;
-    CONNECTION_FEATURES(CONNECTION_FEATURE_TEST)
-    return 0;
-}
-
-static bool is_listed(slice list, slice keyword)
-{
-    slice word;
-
-    while (cut_word(&list, ", \t\r\n", &word))
-        if (slice_eq_case(word, keyword))
-            return true;
-    return false;
-}
-
-unsigned connection_features(slice text, slice discard, int64_t *size_limit, slice *bad_size)
-{
-    unsigned features = 0;
-    struct reply_line r;
-    slice line, word;
-
-    *size_limit = 0;
-    *bad_size = S("");
-    (void)cut_field(&text, '\n', &line); /* the server's name */
-    while (cut_field(&text, '\n', &line)) {
-        slice rest;
-
-        if (!reply_line_parse(line, &r))
-            continue;
-        rest = r.text;
-        if (!cut_word(&rest, " \t", &word) || is_listed(discard, word))
-            continue;
-        features |= feature_bit(word);
-        if (!slice_eq_case(word, S("SIZE")) || !cut_word(&rest, " \t", &word))
-            continue;
-        for (size_t i = 0; i < word.n; i++)
-            if (!ascii_is_digit(word.p[i]))
-                *bad_size = word;
-        if (bad_size->n > 0 || !slice_to_i64(word, size_limit))
-            *size_limit = 0;
-    }
-    return features;
-}
-
-/* The first word of a greeting or of a reply to EHLO: is it our own name, on the port where we would listen ourselves?
- */
-static bool is_my_name(const struct connection *c, const struct reply *reply)
-{
-    slice text = reply->text, word;
-
-    text = slice_skip(slice_head(text, slice_find(text, '\n') == SLICE_NONE ? text.n : slice_find(text, '\n')), 4);
-    return c->port == 25 && !c->settings->lmtp && cut_word(&text, " \t", &word) &&
-           slice_eq_case(word, slice_text(c->settings->params->myhostname));
-}
-
-/* Greets us, or *WHY. */
-static bool hear_greeting(struct connection *c, struct arena *arena, struct outcome *why)
-{
-    const struct settings *s = c->settings;
-    struct reply reply;
-    struct err err;
-
-    if (!connection_hear(c, arena, s->hello_timeout_us, &reply, &err)) {
-        c->broken = true;
-        *why = verdict_lost(c, PHASE_GREETING, &err, arena);
-        return false;
-    }
-    if (reply.code / 100 != 2) {
-        *why = verdict_refused(c, &reply, s->skip_5xx_greeting, arena);
-        return false;
-    }
-    if (is_my_name(c, &reply))
-        event_warning("host %s greeted me with my own hostname %s", c->relay, s->params->myhostname);
-    return true;
-}
-
-static bool say_hello(struct connection *c, const char *verb, enum phase phase, struct arena *arena,
-                      struct reply *reply, struct outcome *why)
-{
-    const struct settings *s = c->settings;
-    slice line = arena_format(arena, S("HELO localhost"), "%s %s", verb, s->hello_name);
-    struct err err;
-
-    if (connection_ask(c, line, s->hello_timeout_us, arena, reply, &err))
-        return true;
-    c->broken = true;
-    *why = verdict_lost(c, phase, &err, arena);
-    return false;
-}
-
-/* The server takes EHLO: what does it offer?  False: it is ourselves. */
-static bool learn(struct connection *c, const struct destination *d, const struct reply *reply, struct arena *arena,
-                  struct outcome *why)
-{
-    const struct settings *s = c->settings;
-    slice reason, bad_size;
-
-    if (is_my_name(c, reply)) {
-        event_warning("host %s replied to HELO/EHLO with my own hostname %s", c->relay, s->params->myhostname);
-        reason =
-            arena_format(arena, S("mail loops back to myself"), "mail for %.*s loops back to myself", S_ARG(d->text));
-        *why = verdict_unfit(c, (struct dsn_code){5, 4, 6}, reason, arena);
-        return false;
-    }
-    c->features = connection_features(reply->text, slice_text(s->discard_keywords), &c->size_limit, &bad_size);
-    if (bad_size.n > 0)
-        event_warning("bad EHLO SIZE limit \"%.*s\" from %s", S_ARG(bad_size), c->relay);
-    if ((c->features & HAS_SMTPUTF8) && !(c->features & HAS_8BITMIME))
-        event_info("host %s offers SMTPUTF8 support, but not 8BITMIME", c->label);
-    return true;
-}
-
-static bool greet(struct connection *c, const struct destination *d, struct arena *arena, struct outcome *why)
-{
-    const struct settings *s = c->settings;
-    struct reply reply;
-
-    if (!hear_greeting(c, arena, why))
-        return false;
-    if (!s->only_helo) {
-        if (!say_hello(c, s->hello_verb, PHASE_EHLO, arena, &reply, why))
-            return false;
-        if (reply.code / 100 == 2)
-            return learn(c, d, &reply, arena, why);
-        if (reply.code == 421 || s->lmtp) {
-            *why = verdict_refused(c, &reply, !s->lmtp, arena);
-            return false;
-        }
-    }
-    if (!say_hello(c, "HELO", PHASE_HELO, arena, &reply, why))
-        return false;
-    if (reply.code / 100 == 2)
-        return true;
-    *why = verdict_refused(c, &reply, false, arena);
-    return false;
-}
-
 /* ---- connecting ---- */
 
-static bool bind_address(const struct settings *s, int family, struct endpoint *from)
+/* The address to connect from; settings_open() has seen to it that it is one. */
+static bool has_bind_address(const struct settings *s, int family, struct endpoint *from)
 {
-    const char *text = family == AF_INET6 ? s->bind_address6 : s->bind_address;
+    return endpoint_parse(slice_text(family == AF_INET6 ? s->bind_address6 : s->bind_address), from);
+}
 
-    return text[0] != '\0' && endpoint_parse(slice_text(text), from) && from->u.any.sa_family == family;
+/* Is FROM an address of this machine? */
+static bool can_bind(const struct endpoint *from, struct err *err)
+{
+    AUTO_FD int fd = socket(from->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char shown[ENDPOINT_TEXT];
+
+    if (fd >= 0 && bind(fd, &from->u.any, from->bytes) == 0)
+        return true;
+    endpoint_print(from, shown);
+    return err_sys(err, "bind %s", shown);
+}
+
+static int connect_over_network(const struct target *t, const struct settings *s, deadline by, struct err *err)
+{
+    struct endpoint from;
+    bool binds = has_bind_address(s, t->address.u.any.sa_family, &from);
+
+    if (binds && !can_bind(&from, err)) {
+        event_warning("smtp_connect_addr: %s", err->text);
+        binds = false;
+        if (s->bind_address_enforce) {
+            (void)err_set(err, ERR_CONFIG, "server configuration error");
+            return -1;
+        }
+    }
+    return inet_connect(&t->address, binds ? &from : NULL, by, err);
 }
 
 static int connect_to(const struct target *t, const struct settings *s, struct err *err)
 {
     deadline by = deadline_in(s->connect_timeout_us > 0 ? s->connect_timeout_us : SECONDS(3600));
-    struct endpoint from;
 
-    if (t->path.n > 0)
-        return local_connect(t->path.p, by, err);
-    return inet_connect(&t->address, bind_address(s, t->address.u.any.sa_family, &from) ? &from : NULL, by, err);
+    return t->path.n > 0 ? local_connect(t->path.p, by, err) : connect_over_network(t, s, by, err);
+}
+
+static struct outcome not_connected(const struct connection *c, const struct target *t, struct arena *arena,
+                                    const struct err *err)
+{
+    const char *what = err->kind == ERR_SYS       ? strerror(err->sys)
+                       : err->kind == ERR_TIMEOUT ? "Connection timed out"
+                                                  : err->text;
+    bool is_ours = err->kind == ERR_CONFIG;
+    slice reason = is_ours ? arena_keep(arena, slice_text(err->text), S("server configuration error"))
+                           : arena_format(arena, S("connect failed"), "connect to %s: %s", c->relay, what);
+
+    if (t->path.n == 0)
+        event_info("%.*s", S_ARG(reason));
+    return (struct outcome){
+        .kind = OUTCOME_DEFERRED, .dsn = {4, 4, is_ours ? 0 : 1}, .reason = reason, .relay = S("none")};
 }
 
 struct connection *connection_open(const struct destination *d, const struct target *t, const struct settings *settings,
-                                   slice queue_id, struct arena *arena, struct outcome *why)
+                                   const struct errand *errand, struct outcome *why)
 {
-    struct connection *c = connection_new(d, t, settings, queue_id);
+    struct connection *c = connection_new(d, t, settings, errand->queue_id);
     struct err err;
     int fd = connect_to(t, settings, &err);
 
     if (fd < 0) {
-        const char *what = err.kind == ERR_SYS       ? strerror(err.sys)
-                           : err.kind == ERR_TIMEOUT ? "Connection timed out"
-                                                     : err.text;
-        slice reason = arena_format(arena, S("connect failed"), "connect to %s: %s", c->relay, what);
-
-        if (t->path.n == 0)
-            event_info("%.*s", S_ARG(reason));
-        *why = (struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 4, 1}, .reason = reason, .relay = S("none")};
+        *why = not_connected(c, t, errand->arena, &err);
         connection_close(c, false);
         return NULL;
     }
     c->stream = stream_open(fd);
-    if (!greet(c, d, arena, why)) {
+    if (!connection_greet(c, d, errand, why)) {
         connection_part(c);
         return NULL;
     }

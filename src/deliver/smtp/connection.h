@@ -9,11 +9,14 @@
 #include "deliver/smtp/destination.h"
 #include "mail/smtp/reply.h"
 
-/* What EHLO offered, and what we make use of. */
-#define CONNECTION_FEATURES(F) \
-    F(PIPELINING, "PIPELINING") F(8BITMIME, "8BITMIME") F(SIZE, "SIZE") F(DSN, "DSN") F(SMTPUTF8, "SMTPUTF8")
-#define CONNECTION_FEATURE_NUMBER(name, keyword) FEATURE_NUMBER_##name,
-#define CONNECTION_FEATURE_BIT(name, keyword) HAS_##name = 1 << FEATURE_NUMBER_##name,
+/* What EHLO offered, and what we make use of or may be told to leave alone. */
+/* clang-format off */
+#define CONNECTION_FEATURES(F)                                                                                        \
+    F(8BITMIME) F(AUTH) F(ETRN) F(PIPELINING) F(SIZE) F(VERP) F(VRFY) F(XCLIENT) F(XFORWARD) F(STARTTLS)              \
+    F(ENHANCEDSTATUSCODES) F(DSN) F(SMTPUTF8) F(CHUNKING)
+/* clang-format on */
+#define CONNECTION_FEATURE_NUMBER(name) FEATURE_NUMBER_##name,
+#define CONNECTION_FEATURE_BIT(name) HAS_##name = 1 << FEATURE_NUMBER_##name,
 enum { CONNECTION_FEATURES(CONNECTION_FEATURE_NUMBER) };
 enum connection_features { CONNECTION_FEATURES(CONNECTION_FEATURE_BIT) };
 
@@ -28,6 +31,8 @@ struct connection {
     char address[256]; /* "addr" */
     uint16_t port;     /* 0: a UNIX socket */
     unsigned features;
+    unsigned xforward;   /* what XFORWARD takes; xforward.h */
+    unsigned pix;        /* bits of enum pix_workaround: pix.h */
     int64_t size_limit;  /* with HAS_SIZE; 0: none told */
     unsigned uses;       /* messages sent before the current one */
     deadline grow_old;   /* connection_reuse_time_limit */
@@ -37,12 +42,19 @@ struct connection {
     slice queue_id; /* of the message on it, for the log; on loan */
 };
 
-/* Connects and says EHLO (HELO when that is refused).  NULL: *WHY is the outcome, texts in ARENA; one that bounces is
- * about the mail and all servers, another about this server.  QUEUE_ID must live while the connection is used. */
+/* The message for which a connection is made. */
+struct errand {
+    slice queue_id;      /* must live while the connection is used for it */
+    int64_t age_us;      /* since it arrived */
+    struct arena *arena; /* for texts */
+};
+
+/* Connects and says EHLO (HELO when that is refused).  NULL: *WHY is the outcome, texts in the errand's arena; one that
+ * bounces is about the mail and all servers, another about this server. */
 MUST_CHECK struct connection *connection_open(const struct destination *d, const struct target *t,
-                                              const struct settings *settings, slice queue_id, struct arena *arena,
+                                              const struct settings *settings, const struct errand *errand,
                                               struct outcome *why);
-/* Reads one reply; odd ones are told of in the log. */
+/* Reads one reply; odd ones are told of in the log.  ERR_TEMPORARY: smtp_reply_filter cannot be asked. */
 MUST_CHECK bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_us, struct reply *reply,
                                 struct err *err);
 /* "LINE CRLF" and its reply. */
@@ -52,9 +64,5 @@ MUST_CHECK bool connection_ask(struct connection *c, slice line, int64_t timeout
 void connection_part(struct connection *c);
 /* Closes at once, without suspending.  With BYE, sends QUIT without waiting for the answer. */
 void connection_close(struct connection *c, bool bye);
-
-/* Features in the text of a reply to EHLO, without those named in DISCARD ("pipelining, dsn").  *BAD_SIZE: what SIZE
- * had behind it that is no number, else empty.  Pure. */
-unsigned connection_features(slice text, slice discard, int64_t *size_limit, slice *bad_size);
 
 #endif

@@ -70,6 +70,8 @@ static struct settings usual(void)
         .bind_address = "",
         .bind_address6 = "",
         .discard_keywords = "",
+        .pix_workarounds = "",
+        .prefix = "smtp",
         .hello_name = "client.example",
         .hello_verb = "EHLO",
         .params = &params,
@@ -104,7 +106,9 @@ static struct connection *connect_now(const struct settings *settings, struct ar
     static const struct destination d = {.text = S_INIT("there")};
     const struct target t = {.host = S("there"), .path = S("socket")};
 
-    return connection_open(&d, &t, settings, S("QUEUEID"), arena, why);
+    const struct errand errand = {.queue_id = S("QUEUEID"), .arena = arena};
+
+    return connection_open(&d, &t, settings, &errand, why);
 }
 
 /* ---- greetings ---- */

@@ -31,13 +31,20 @@ struct target {
     unsigned family_rank, place; /* among those of the same preference */
 };
 
+/* Where this machine stands among the servers of a domain. */
+enum own_place {
+    OWN_IS_NONE,
+    OWN_IS_WORSE, /* others are better, and alone are tried: no fallback relay may be asked instead */
+    OWN_IS_BEST,  /* mail for it loops back */
+};
 /* True: *OUT has at least one target.  False: *WHY tells what becomes of the recipients (host not found, null MX, loops
- * to myself, ...).  *IS_MINE: this machine is one of the domain's servers: no fallback relay may be asked instead. */
+ * to myself, ...). */
 MUST_CHECK bool destination_targets(const struct destination *d, const struct settings *settings, struct dns *dns,
                                     struct arena *arena, deadline by, struct target **out, struct outcome *why,
-                                    bool *is_mine);
+                                    enum own_place *own_place);
 
 /* Addresses that this machine receives mail on: inet_interfaces and proxy_interfaces.  Loaded once at start. */
 MUST_CHECK bool own_addresses_load(const struct params *params, struct err *err);
+bool own_address(const struct endpoint *e);
 
 #endif

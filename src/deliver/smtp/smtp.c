@@ -85,7 +85,10 @@ static void note_trouble(struct delivery *d, const struct outcome *why)
 static bool over_new(struct delivery *d, const struct destination *dest, const struct target *target, bool last_session)
 {
     struct outcome why = {0};
-    struct connection *c = connection_open(dest, target, &settings, d->request->wire.queue_id, d->request->arena, &why);
+    const struct errand errand = {.queue_id = d->request->wire.queue_id,
+                                  .age_us = clock_wall_us() - d->request->times.arrival_us,
+                                  .arena = d->request->arena};
+    struct connection *c = connection_open(dest, target, &settings, &errand, &why);
 
     if (c == NULL) {
         note_trouble(d, &why);
@@ -99,21 +102,58 @@ static bool over_new(struct delivery *d, const struct destination *dest, const s
     return true;
 }
 
-/* *IS_MINE as by destination_targets(). */
+/* best_mx_transport: who takes mail of which this machine is the best server. */
+static void pass_on(struct delivery *d)
+{
+    slice rest = slice_text(settings.params->best_mx_transport), transport = rest;
+
+    if (!cut_until(&rest, ':', &transport))
+        rest = S("");
+    for (size_t i = 0; i < d->request->recipient_count; i++) {
+        struct outcome o;
+        struct err err;
+
+        if (d->progress[i] != RCPT_TODO)
+            continue;
+        if (agent_pass(d->request, &d->request->recipients[i], transport, rest.n > 0 ? rest : d->request->wire.nexthop,
+                       &o, &err)) {
+            agent_settle(d->request, i, o.kind != OUTCOME_DEFERRED);
+            d->progress[i] = RCPT_SETTLED;
+            d->todo--;
+        } else {
+            event_warning("%.*s: %s", S_ARG(d->request->wire.queue_id), err.text);
+            d->soft[i] = outcome_from_err(&err);
+        }
+    }
+}
+
+/* No server is known, or none but ourselves. */
+static void without_server(struct delivery *d, const struct outcome *why, bool last_destination, enum own_place own)
+{
+    reset_soft(d, why);
+    if (own == OWN_IS_BEST && settings.params->best_mx_transport[0] != '\0')
+        pass_on(d);
+    else if (last_destination && why->kind == OUTCOME_DEFERRED)
+        agent_destination_failed(d->request, why);
+}
+
+/* *IS_MINE: this machine is one of the servers, and no others may be asked. */
 static void to_destination(struct delivery *d, const struct destination *dest, bool last_destination, bool *is_mine)
 {
     struct target *target;
     struct outcome why;
     int sessions = 0, most = settings.mx_session_limit;
+    enum own_place own = OWN_IS_NONE;
+    bool found;
 
     over_idle(d, dest);
     if (d->todo == 0)
         return;
-    if (!destination_targets(dest, &settings, resolver, d->request->arena, deadline_in(SECONDS(300)), &target, &why,
-                             is_mine)) {
-        reset_soft(d, &why);
-        if (last_destination && why.kind == OUTCOME_DEFERRED)
-            agent_destination_failed(d->request, &why);
+    found = destination_targets(dest, &settings, resolver, d->request->arena, deadline_in(SECONDS(300)), &target, &why,
+                                &own);
+    *is_mine = own != OWN_IS_NONE;
+    if (!found) {
+        without_server(d, &why, last_destination, own);
         return;
     }
     last_destination = last_destination || *is_mine;
@@ -174,9 +214,20 @@ static bool to_list(struct delivery *d, slice list, bool more)
     return !is_mine;
 }
 
-static void deliver(struct agent_request *r)
+/* Who is asked when no server of the next hop would do. */
+static slice fallback_of(const struct agent_request *r)
 {
     slice fallback = slice_trim(slice_text(settings.fallback_relay));
+
+    if (fallback.n == 0 || !settings.lmtp || !slice_starts(r->wire.nexthop, S("unix:")))
+        return fallback;
+    event_warning("ignoring \"lmtp_fallback_relay = %.*s\" setting for non-TCP connections", S_ARG(fallback));
+    return S("");
+}
+
+static void deliver(struct agent_request *r)
+{
+    slice fallback = fallback_of(r);
     struct delivery d;
 
     if (!delivery_begin(&d, r))
@@ -197,7 +248,8 @@ static void client(struct stream *s)
 static bool open_all(struct service_run *run, struct err *err)
 {
     settings_init(&settings, run->params, slice_eq(slice_text(run->program), S("lmtp")));
-    return own_addresses_load(run->params, err);
+    service_watch(settings_changed, &settings);
+    return settings_open(&settings, err) && own_addresses_load(run->params, err);
 }
 
 /* The resolver's sockets belong to the loop. */

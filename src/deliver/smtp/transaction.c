@@ -2,7 +2,10 @@
 
 #include "deliver/smtp/body.h"
 #include "deliver/smtp/command.h"
+#include "deliver/smtp/pix.h"
+#include "deliver/smtp/xforward.h"
 #include "mail/events/events.h"
+#include "mail/syntax/address.h"
 
 void delivery_settle(struct delivery *d, size_t i, const struct outcome *o)
 {
@@ -52,8 +55,8 @@ struct talk {
     struct arena *arena;
     const struct settings *settings;
     enum phase phase;
-    bool answered; /* any reply at all */
-    bool probe;    /* only asks whether recipients would be taken: nothing is sent (sendmail -bv, verify(8)) */
+    bool answered;                                   /* any reply at all */
+    enum { NO_PROBE, PROBE_RCPT, PROBE_DATA } probe; /* see probe_of() */
     struct err err;
 };
 
@@ -70,20 +73,33 @@ static bool write_line(struct talk *t, slice line, int64_t timeout_us)
     return stream_write(t->c->stream, line, deadline_in(timeout_us), &t->err);
 }
 
+/* How ADDRESS stands in a command. */
+static bool add_path(struct talk *t, slice address, struct buf *out)
+{
+    if (!t->settings->quote_rfc821_envelope)
+        return buf_add(out, address);
+    return address_quote(address, out);
+}
+
 static bool say_mail(struct talk *t)
 {
-    AUTO_BUF struct buf line = BUF_INIT(8192);
+    AUTO_BUF struct buf line = BUF_INIT(8192), path = BUF_INIT(8192);
 
-    command_mail(&t->d->request->wire, t->c->features,
+    if (!add_path(t, t->d->request->wire.sender, &path))
+        return err_set(&t->err, ERR_LIMIT, "sender address too long");
+    command_mail(&t->d->request->wire, buf_slice(&path), t->c->features,
                  (t->c->features & HAS_8BITMIME) != 0 || t->settings->keeps_eight_bits, &line);
     return write_line(t, buf_slice(&line), t->settings->mail_timeout_us);
 }
 
 static bool say_rcpt(struct talk *t, size_t i)
 {
-    AUTO_BUF struct buf line = BUF_INIT(8192);
+    const struct recipient *r = &t->d->request->recipients[i];
+    AUTO_BUF struct buf line = BUF_INIT(8192), path = BUF_INIT(8192);
 
-    command_rcpt(&t->d->request->recipients[i], t->c->features, &line);
+    if (!add_path(t, r->address, &path))
+        return err_set(&t->err, ERR_LIMIT, "recipient address too long");
+    command_rcpt(r, buf_slice(&path), t->c->features, &line);
     return write_line(t, buf_slice(&line), t->settings->rcpt_timeout_us);
 }
 
@@ -135,7 +151,7 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         return false;
     if (mail_refused)
         return true; /* settled with MAIL's answer */
-    if (t->probe && reply.code / 100 == 2) {
+    if (t->probe == PROBE_RCPT && reply.code / 100 == 2) {
         o = delivered(t, &reply, "RCPT TO");
         delivery_settle(t->d, i, &o);
         return true;
@@ -161,6 +177,11 @@ static bool hear_data(struct talk *t, size_t accepted, bool *go)
     if (!hear(t, t->settings->data_init_timeout_us, &reply))
         return false;
     *go = reply.code / 100 == 3;
+    if (*go && t->probe == PROBE_DATA) {
+        o = delivered(t, &(struct reply){.code = 200, .dsn = {2, 0, 0}, .text = reply.text}, "DATA");
+        answer_all(t->d, RCPT_ACCEPTED, &o);
+        return true;
+    }
     if (*go || accepted == 0)
         return true;
     o = verdict_said(t->c, &reply, "DATA", t->arena);
@@ -182,12 +203,12 @@ static bool envelope_at_once(struct talk *t, const bool *offered, bool *go, size
     for (size_t i = 0; i < r->recipient_count; i++)
         if (offered[i] && !say_rcpt(t, i))
             return false;
-    if ((!t->probe && !say_data(t)) || !hear_mail(t, &refused))
+    if ((t->probe != PROBE_RCPT && !say_data(t)) || !hear_mail(t, &refused))
         return false;
     for (size_t i = 0; i < r->recipient_count; i++)
         if (offered[i] && !hear_rcpt(t, i, refused, accepted))
             return false;
-    return t->probe || hear_data(t, *accepted, go);
+    return t->probe == PROBE_RCPT || hear_data(t, *accepted, go);
 }
 
 static bool envelope_step_by_step(struct talk *t, const bool *offered, bool *go, size_t *accepted)
@@ -261,12 +282,21 @@ static bool hear_verdict(struct talk *t)
     return true;
 }
 
+/* A firewall that takes the dot only when it comes alone. */
+static bool wait_for_pix(struct talk *t)
+{
+    if ((t->c->pix & PIX_DELAY_DOTCRLF) == 0)
+        return true;
+    return stream_flush(t->c->stream, deadline_in(t->settings->data_xfer_timeout_us), &t->err) &&
+           task_sleep(deadline_in(t->settings->pix_workaround_delay_time_us), &t->err);
+}
+
 /* The dot, and what the server makes of the message. */
 static bool end_of_data(struct talk *t)
 {
     int64_t timeout = t->settings->data_xfer_timeout_us;
 
-    if (!write_line(t, S(".\r\n"), timeout))
+    if (!wait_for_pix(t) || !write_line(t, S(".\r\n"), timeout))
         return false;
     if (!t->d->keep) {
         t->c->said_quit = true;
@@ -346,32 +376,50 @@ static bool is_unfit(struct talk *t)
     return true;
 }
 
+/* A probe only asks whether recipients would be taken; nothing is sent (sendmail -bv, verify(8)).  What tells is the
+ * answer to RCPT, or to DATA by smtp_address_verify_target. */
+static int probe_of(const struct delivery *d)
+{
+    if ((d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) == 0)
+        return NO_PROBE;
+    return slice_eq_case(slice_text(d->settings->address_verify_target), S("data")) ? PROBE_DATA : PROBE_RCPT;
+}
+
+/* The server waits for the content. */
+static enum transaction_end send_content(struct talk *t, struct outcome *why)
+{
+    t->phase = PHASE_BODY;
+    switch (body_send(t->d->request, t->c, &t->err)) {
+    case BODY_SENT:
+        break;
+    case BODY_LOST:
+        return lost(t, why);
+    case BODY_CORRUPT:
+        give_up_on_file(t);
+        return TRANSACTION_DONE;
+    }
+    return end_of_data(t) ? TRANSACTION_DONE : lost(t, why);
+}
+
 enum transaction_end transaction_run(struct delivery *d, struct connection *c, struct outcome *why)
 {
-    struct talk t = {.d = d, .c = c, .arena = d->request->arena, .settings = d->settings};
+    struct talk t = {.d = d, .c = c, .arena = d->request->arena, .settings = d->settings, .probe = probe_of(d)};
     size_t accepted = 0;
     bool go = false;
 
-    t.probe = (d->request->wire.flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) != 0;
     if (is_unfit(&t))
         return TRANSACTION_DONE;
-    if (!envelope(&t, &go, &accepted))
+    if (!xforward_say(c, &d->request->wire, t.arena, &t.phase, &t.err) || !envelope(&t, &go, &accepted))
         return lost(&t, why);
     if (!go) {
         reset(&t);
         return TRANSACTION_DONE;
     }
-    if (accepted == 0)
-        return nothing_to_say(&t) ? TRANSACTION_DONE : lost(&t, why);
-    t.phase = PHASE_BODY;
-    switch (body_send(d->request, c, &t.err)) {
-    case BODY_SENT:
-        break;
-    case BODY_LOST:
-        return lost(&t, why);
-    case BODY_CORRUPT:
-        give_up_on_file(&t);
+    if (t.probe == PROBE_DATA) {
+        c->broken = true; /* it waits for content that will not come */
         return TRANSACTION_DONE;
     }
-    return end_of_data(&t) ? TRANSACTION_DONE : lost(&t, why);
+    if (accepted == 0)
+        return nothing_to_say(&t) ? TRANSACTION_DONE : lost(&t, why);
+    return send_content(&t, why);
 }

@@ -24,6 +24,8 @@ static const char *doing(const struct connection *c, enum phase phase)
         [PHASE_GREETING] = "receiving the initial server greeting",
         [PHASE_EHLO] = "performing the EHLO handshake",
         [PHASE_HELO] = "performing the HELO handshake",
+        [PHASE_XFORWARD_NAME] = "sending XFORWARD name/address",
+        [PHASE_XFORWARD_HELO] = "sending XFORWARD protocol/helo_name",
         [PHASE_MAIL] = "sending MAIL FROM",
         [PHASE_RCPT] = "sending RCPT TO",
         [PHASE_DATA] = "sending DATA command",
@@ -36,10 +38,17 @@ static const char *doing(const struct connection *c, enum phase phase)
 
 struct outcome verdict_lost(const struct connection *c, enum phase phase, const struct err *err, struct arena *arena)
 {
-    slice reason = arena_format(arena, S("lost connection"),
-                                err->kind == ERR_TIMEOUT ? "conversation with %s timed out while %s"
-                                                         : "lost connection with %s while %s",
-                                c->label, doing(c, phase));
+    slice reason;
+
+    if (err->kind == ERR_TEMPORARY) {
+        reason = arena_format(arena, S("local data error"), "local data error while talking to %s", c->label);
+        return (struct outcome){
+            .kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .reason = reason, .relay = relay_of(c, arena)};
+    }
+    reason = arena_format(arena, S("lost connection"),
+                          err->kind == ERR_TIMEOUT ? "conversation with %s timed out while %s"
+                                                   : "lost connection with %s while %s",
+                          c->label, doing(c, phase));
 
     return (struct outcome){.kind = OUTCOME_DEFERRED, .dsn = {4, 4, 2}, .reason = reason, .relay = relay_of(c, arena)};
 }

@@ -7,9 +7,21 @@
 #include "deliver/smtp/connection.h"
 
 /* How far a dialogue was when it ended, for "lost connection with X while ...". */
-enum phase { PHASE_GREETING, PHASE_EHLO, PHASE_HELO, PHASE_MAIL, PHASE_RCPT, PHASE_DATA, PHASE_BODY, PHASE_DONE };
+enum phase {
+    PHASE_GREETING,
+    PHASE_EHLO,
+    PHASE_HELO,
+    PHASE_XFORWARD_NAME,
+    PHASE_XFORWARD_HELO,
+    PHASE_MAIL,
+    PHASE_RCPT,
+    PHASE_DATA,
+    PHASE_BODY,
+    PHASE_DONE
+};
 
-/* Deferred: "lost connection with ...", or "conversation with ... timed out while ...". */
+/* Deferred: "lost connection with ...", or "conversation with ... timed out while ..."; ERR_TEMPORARY, a table of ours
+ * that cannot be asked: "local data error while talking to ...". */
 struct outcome verdict_lost(const struct connection *c, enum phase phase, const struct err *err, struct arena *arena);
 /* "host X said: REPLY (in reply to COMMAND command)" */
 struct outcome verdict_said(const struct connection *c, const struct reply *reply, const char *command,

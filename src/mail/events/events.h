@@ -23,6 +23,8 @@ void event_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void event_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Each line of LINES as a warning, or, where it begins with "error: ", as an error: what tables_open() has to say. */
 void event_warning_lines(slice lines);
+/* The table TABLE could not be asked for KEY: "TABLE lookup error for "KEY"", after what it said itself. */
+void event_look_up_failed(const char *table, slice key, const struct err *err);
 void event_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Logs "fatal: ..." and ends the process with status 1 after a second's pause (so that a failing daemon does not spin);
  * in commands (events_set_fatal) at once, with the given status. */

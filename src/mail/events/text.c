@@ -115,6 +115,13 @@ void event_warning_lines(slice lines)
             process_line(LOG_LEVEL_WARNING, line);
 }
 
+void event_look_up_failed(const char *table, slice key, const struct err *err)
+{
+    if (!slice_starts(slice_text(table), S("fail:"))) /* which has nothing more to say */
+        event_warning("%s", err->text);
+    event_warning("%s lookup error for \"%.*s\"", table, S_ARG(key));
+}
+
 void event_error(const char *format, ...)
 {
     va_list arguments;

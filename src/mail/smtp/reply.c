@@ -109,6 +109,8 @@ bool reply_read(struct stream *s, struct arena *arena, deadline by, const struct
             return false;
         if (got == STREAM_EOF)
             return err_set(err, ERR_PEER, "connection closed");
+        if (watch != NULL && watch->replace != NULL && !watch->replace(watch->arg, &r.line, err))
+            return false;
         if (!reply_line_parse(slice_trim_end(buf_slice(&r.line)), &line)) {
             tell(&r, REPLY_STRAY, buf_slice(&r.line));
             keep_line(&r);

@@ -34,12 +34,14 @@ enum reply_oddity {
 };
 struct reply_watch {
     void (*tell)(void *arg, enum reply_oddity what, slice text);
+    /* May put another line for LINE.  False: no reply can be had, *ERR.  NULL: lines stay as they are. */
+    bool (*replace)(void *arg, struct buf *line, struct err *err);
     void *arg;
 };
 enum { REPLY_TEXT_MOST = 2048 };
 
 /* Reads a whole reply; lines that are not replies are joined to it as the field does.  A line counts up to a NUL. WATCH
- * can be NULL.  ERR_PEER: closed; ERR_TIMEOUT. */
+ * can be NULL.  ERR_PEER: closed; ERR_TIMEOUT; what WATCH sets. */
 MUST_CHECK bool reply_read(struct stream *s, struct arena *arena, deadline by, const struct reply_watch *watch,
                            struct reply *out, struct err *err);
 

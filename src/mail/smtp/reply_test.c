@@ -82,7 +82,7 @@ static void test_whole(void **state)
         AUTO_ARENA struct arena arena = ARENA_INIT(100000);
         AUTO_STREAM struct stream *s = stream_from_bytes(slice_text(row->in));
         unsigned odd[3] = {0};
-        const struct reply_watch watch = {count_oddity, odd};
+        const struct reply_watch watch = {count_oddity, NULL, odd};
         struct reply reply = {.code = -1};
         struct err err;
         bool good = reply_read(s, &arena, NEVER, &watch, &reply, &err);
@@ -108,7 +108,7 @@ static void test_long(void **state)
     AUTO_BUF struct buf in = BUF_INIT(1000000);
     AUTO_ARENA struct arena arena = ARENA_INIT(100000);
     unsigned odd[3] = {0};
-    const struct reply_watch watch = {count_oddity, odd};
+    const struct reply_watch watch = {count_oddity, NULL, odd};
     struct reply reply;
     struct err err;
 

@@ -21,11 +21,7 @@ static bool is_local(void *context, slice domain)
 
 void maps_log_failure(const struct tables *t, slice key, const struct err *err)
 {
-    const char *name = tables_failed(t);
-
-    if (!slice_starts(slice_text(name), S("fail:"))) /* which has nothing more to say */
-        event_warning("%s", err->text);
-    event_warning("%s lookup error for \"%.*s\"", name, S_ARG(key));
+    event_look_up_failed(tables_failed(t), key, err);
 }
 
 static enum table_got look_up(const struct desk *d, const char *id, const struct address_map *m, slice address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ class Case:
     sender: str = "alice@mx.test.invalid"
     text: str = "Subject: test\n\nbody\n"
     options: Sequence[str] = ()
+    by_smtp: bool = False
+    """Handed in by a client on the network."""
     free: str = ""
     """An expression for what may differ, and why it may."""
 
@@ -42,6 +45,13 @@ class Seen:
     said: dict[int, list[list[str]]]
 
 
+@dataclass
+class Run:
+    cases: list[Seen]
+    rest: list[str]
+    """What the client logged that belongs to no case, in any order."""
+
+
 MAIN = (
     "inet_interfaces = 127.0.0.1", "inet_protocols = all", "smtp_helo_timeout = 2", "smtp_mail_timeout = 2", "smtp_rcpt_timeout = 2",
     "smtp_data_init_timeout = 2", "smtp_data_xfer_timeout = 2", "smtp_data_done_timeout = 2", "smtp_connect_timeout = 3",
@@ -50,13 +60,16 @@ MAIN = (
 )
 
 
+OTHER = ("127.9.9.9", 2500)
+
+
 def domain(number: int) -> str:
     return f"c{number}.test"
 
 
 def address(number: int, which: int) -> str:
     """The sixth is an IPv6 address."""
-    return f"127.{1 + number // 250}.{number % 250}.{which}" if which < 6 else f"fd00::{number}:1"
+    return f"127.{1 + number // 250}.{number % 250}.{which}" if which < 6 else f"fd00::{number}:{which - 5}"
 
 
 def fill(text: str, number: int) -> str:
@@ -64,8 +77,12 @@ def fill(text: str, number: int) -> str:
     return text.replace("@", domain(number))
 
 
+SEARCHED = "s.test"
+"""The domain of resolv.conf's search list."""
+
+
 def zone(cases: Sequence[Case]) -> list[str]:
-    lines = []
+    lines = [f"short.{SEARCHED}. 60 A {OTHER[0]}", f"a.longer.{SEARCHED}. 60 A {OTHER[0]}"]
     for number, case in enumerate(cases, 1):
         for line in case.dns:
             if "!" in line:
@@ -88,9 +105,12 @@ def odd_answers(cases: Sequence[Case]) -> dict[str, str]:
     return odd
 
 
-def common(text: str) -> str:
+ID = re.compile(r"[0-9A-F]{9,12}: ")
+
+
+def common(text: str, ids: bool = True) -> str:
     """Without what is another in each run; and without the end of a line that was cut at 2000 bytes, delays and all."""
-    text = re.sub(r"\b[0-9A-F]{9,12}\b", "ID", text)
+    text = re.sub(r"\b[0-9A-F]{9,12}\b", "ID", text) if ids else text
     text = re.sub(r"delay=[\d.]+, delays=[\d./]+", lambda found: "delay=N, delays=" + "/".join("N" for _ in found[0].split("/")), text)
     text = re.sub(r"<\d{14}\.ID@", "<TIME.ID@", text)
     text = re.sub(r"\w{3},? +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \(\w+\)", "DATE", text)
@@ -100,14 +120,28 @@ def common(text: str) -> str:
 GOODBYE_SECONDS = 8
 """What is said after the last delivery is logged, QUIT at the latest when a kept connection is too old, comes within this."""
 
-OTHER = ("127.9.9.9", 2500)
+
+def hand_in(system: System, number: int, case: Case) -> None:
+    recipients = [f"{who}@{domain(number)}" for who in case.recipients]
+    content = case.text.encode("utf-8", "surrogateescape")
+    if not case.by_smtp:
+        system.run(["sendmail", "-i", *case.options, "-f", case.sender, *recipients], input=content)
+        return
+    with contextlib.closing(system.connect()) as link, link.makefile("rwb") as stream:
+        for line in (b"", b"EHLO client.test", f"MAIL FROM:<{case.sender}>".encode(), *(f"RCPT TO:<{one}>".encode() for one in recipients), b"DATA",
+                     content.replace(b"\n", b"\r\n") + b".", b"QUIT"):
+            stream.write(line + b"\r\n" if line else b"")
+            stream.flush()
+            while stream.readline()[3:4] == b"-":
+                pass
 
 
-def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> list[Seen]:
+def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> Run:
     """MAIN changes the configuration; what it sends to OTHER gets there."""
     nexthops = " ".join(f"{{{domain(n)} = {case.agent}:{fill(case.nexthop, n)}}}" for n, case in enumerate(cases, 1) if case.nexthop)
     system.configure([*MAIN, f"transport_maps = inline:{{ {nexthops} }}" if nexthops else "transport_maps =", *main])
     system.resolver("127.0.0.1")  # type: ignore[attr-defined]
+    system.room.shell(f"echo search {SEARCHED} >>/etc/resolv.conf")  # type: ignore[attr-defined]
     # Not the machine's own, which may give localhost two families.
     system.room.write("/etc/hosts", "127.0.0.1 localhost\n")  # type: ignore[attr-defined]
     for number in range(1, len(cases) + 1):
@@ -119,26 +153,38 @@ def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> list
         other = Peer(system, *OTHER, Script())
         try:
             for number, case in enumerate(cases, 1):
-                system.run(["sendmail", "-i", *case.options, "-f", case.sender, *(f"{who}@{domain(number)}" for who in case.recipients)],
-                           input=case.text.encode("utf-8", "surrogateescape"))
-            seen = [collect(system, number, case) for number, case in enumerate(cases, 1)]
+                hand_in(system, number, case)
+            for number, case in enumerate(cases, 1):
+                wait(system, number, case)
             hung_up = time.monotonic() + GOODBYE_SECONDS
-            for (number, which), peer in peers.items():
+            for peer in (*peers.values(), other):
                 peer.wait_hung_up(hung_up - time.monotonic())
+            seen, claimed = [], set[int]()
+            for number in range(1, len(cases) + 1):
+                own = own_lines(system, number)
+                claimed |= own.keys()
+                seen.append(Seen(list(own.values()), {}))
+            for (number, which), peer in peers.items():
                 seen[number - 1].said[which] = [[common(line) for line in session] for session in peer.sessions]
-            return seen
+            return Run(seen, [common(text) for at, text in client_lines(system).items() if at not in claimed])
         finally:
             for peer in (*peers.values(), other):
                 peer.close()
 
 
-def collect(system: System, number: int, case: Case) -> Seen:
+def client_lines(system: System) -> dict[int, str]:
+    """By their place in the log."""
+    return {at: common(line.text, ids=False) for at, line in enumerate(system.log.lines()) if line.program in ("smtp", "lmtp")}
+
+
+def own_lines(system: System, number: int) -> dict[int, str]:
     mine = re.compile(rf"{re.escape(domain(number))}\b|\b{re.escape(address(number, 1)[:-1])}\d|fd00::{number}:1|\bpeer-{number}\b")
+    lines = client_lines(system)
+    ids = {text.split(":")[0] for text in lines.values() if ID.match(text) and mine.search(text)}
+    return {at: common(text) for at, text in lines.items() if mine.search(text) or text.split(":")[0] in ids}
+
+
+def wait(system: System, number: int, case: Case) -> None:
     until = time.monotonic() + 25
-    while True:
-        lines = [line for line in system.log.lines() if line.program in ("smtp", "lmtp")]
-        ids = {line.text.split(":")[0] for line in lines if re.match(r"[0-9A-F]{9,12}: ", line.text) and mine.search(line.text)}
-        own = [line for line in lines if mine.search(line.text) or line.text.split(":")[0] in ids]
-        if sum(" status=" in line.text for line in own) >= len(case.recipients) or time.monotonic() > until:
-            return Seen([common(line.text) for line in own], {})
+    while time.monotonic() < until and sum(" status=" in text for text in own_lines(system, number).values()) < len(case.recipients):
         time.sleep(0.05)
