@@ -144,8 +144,8 @@ def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> Run:
     system.room.shell(f"echo search {SEARCHED} >>/etc/resolv.conf")  # type: ignore[attr-defined]
     # Not the machine's own, which may give localhost two families.
     system.room.write("/etc/hosts", "127.0.0.1 localhost\n")  # type: ignore[attr-defined]
-    for number in range(1, len(cases) + 1):
-        system.run(["ip", "-6", "addr", "add", f"fd00::{number}:1/128", "dev", "lo"])
+    batch = "".join(f"addr add fd00::{number}:1/128 dev lo\n" for number in range(1, len(cases) + 1))
+    system.run(["ip", "-6", "-batch", "-"], input=batch)
     with name_server(system, zone(cases), odd_answers(cases)):
         system.start()
         peers = {(n, which): Peer(system, address(n, which) if case.port else str(system.spool / f"peer-{n}"), case.port, script)
@@ -154,19 +154,18 @@ def run(system: System, cases: Sequence[Case], main: Sequence[str] = ()) -> Run:
         try:
             for number, case in enumerate(cases, 1):
                 hand_in(system, number, case)
-            for number, case in enumerate(cases, 1):
-                wait(system, number, case)
+            wait(system, cases)
             hung_up = time.monotonic() + GOODBYE_SECONDS
             for peer in (*peers.values(), other):
                 peer.wait_hung_up(hung_up - time.monotonic())
-            seen, claimed = [], set[int]()
+            seen, claimed, lines = [], set[int](), client_lines(system)
             for number in range(1, len(cases) + 1):
-                own = own_lines(system, number)
+                own = own_lines(lines, number)
                 claimed |= own.keys()
                 seen.append(Seen(list(own.values()), {}))
             for (number, which), peer in peers.items():
                 seen[number - 1].said[which] = [[common(line) for line in session] for session in peer.sessions]
-            return Run(seen, [common(text) for at, text in client_lines(system).items() if at not in claimed])
+            return Run(seen, [common(text) for at, text in lines.items() if at not in claimed])
         finally:
             for peer in (*peers.values(), other):
                 peer.close()
@@ -177,14 +176,16 @@ def client_lines(system: System) -> dict[int, str]:
     return {at: common(line.text, ids=False) for at, line in enumerate(system.log.lines()) if line.program in ("smtp", "lmtp")}
 
 
-def own_lines(system: System, number: int) -> dict[int, str]:
+def own_lines(lines: Mapping[int, str], number: int) -> dict[int, str]:
     mine = re.compile(rf"{re.escape(domain(number))}\b|\b{re.escape(address(number, 1)[:-1])}\d|fd00::{number}:1|\bpeer-{number}\b")
-    lines = client_lines(system)
     ids = {text.split(":")[0] for text in lines.values() if ID.match(text) and mine.search(text)}
     return {at: common(text) for at, text in lines.items() if mine.search(text) or text.split(":")[0] in ids}
 
 
-def wait(system: System, number: int, case: Case) -> None:
-    until = time.monotonic() + 25
-    while time.monotonic() < until and sum(" status=" in text for text in own_lines(system, number).values()) < len(case.recipients):
+def wait(system: System, cases: Sequence[Case]) -> None:
+    """Until each has as many ends as recipients, or none will come any more."""
+    until, pending = time.monotonic() + 30, dict(enumerate(cases, 1))
+    while pending and time.monotonic() < until:
+        lines = client_lines(system)
+        pending = {n: case for n, case in pending.items() if sum(" status=" in text for text in own_lines(lines, n).values()) < len(case.recipients)}
         time.sleep(0.05)

@@ -90,7 +90,6 @@ SETTINGS = {
         Case("over ipv6", ("@ MX 10 a.@", "a.@ AAAA $6"), {6: Script()}, nexthop="@:2525", port=2525),
     ]),
     "an address that is not ours, insisted on": (["smtp_bind_address = 192.0.2.1", "smtp_bind_address_enforce = yes"], named("one mx", "the first of two is down")),
-    "an address that is none": (["smtp_bind_address = nonsense", "smtp_helo_name = other.name.test"], named("one mx")),
     "ehlo where esmtp is said": (["smtp_always_send_ehlo = no"], [
         *named("one mx", "greeting without esmtp", "greeting of many lines", "ehlo refused", "greeted with my name"),
         *(Case(f"greeting {text}", peers={1: says(GREETING=text)}) for text in ("220 peer esmtp", "220 peer, ESMTP, x", "220 ESMTP", "220 peer xESMTP", "220-peer\n220 ESMTP")),
