@@ -45,6 +45,7 @@ PROVEN = harness \
 	compat/test_queue_tools.py \
 	compat/tables \
 	compat/qmgr \
+	compat/queue_files \
 	compat/cleanup \
 	compat/stock \
 	compat/walkthrough \

@@ -76,6 +76,8 @@ static struct outcome write_it(struct delivery *d, const struct origin *o, struc
     spawner_deliver(world.spawner, job, d->request->fd, NEVER, &result);
     if (result.warning[0] != '\0')
         event_warning("%s", result.warning);
+    if (result.damaged)
+        agent_mark_corrupt(d->request);
     return (struct outcome){.kind = result.kind,
                             .dsn = result.dsn,
                             .reason = arena_keep(d->request->arena, slice_text(result.reason), S("delivery failed"))};

@@ -181,6 +181,8 @@ static void deliver_one(struct agent_request *r, size_t i)
             spawner_deliver(spawner, job, r->fd, NEVER, &result);
             if (result.warning[0] != '\0')
                 event_warning("%s", result.warning);
+            if (result.damaged)
+                agent_mark_corrupt(r);
             o = outcome_text(r, result.kind, result.dsn,
                              arena_keep(r->arena, slice_text(result.reason), S("delivery failed")));
         }

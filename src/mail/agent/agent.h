@@ -51,7 +51,10 @@ void agent_destination_failed(struct agent_request *r, const struct outcome *out
 /* A reader at the start of the message content (offset of the request). NULL: *ERR. */
 struct queue_reader *agent_content(struct agent_request *r, struct err *err);
 
-/* Marks the queue file corrupt (fchmod 0400, "warning: corrupted queue file: active/ID") and defers the rest. */
+/* Marks the queue file corrupt (fchmod 0400, "warning: corrupted queue file: active/ID"): qmgr sets it aside when the
+ * recipients that wait have been reported. */
+void agent_mark_corrupt(struct agent_request *r);
+/* Marks it, and defers the rest. */
 void agent_corrupt(struct agent_request *r, const struct err *err);
 
 typedef void agent_deliver_fn(struct agent_request *r);

@@ -279,6 +279,7 @@ static bool append(const struct mailbox_job *job, int content_fd, int fd, struct
         return cannot_update(job, r, dsn_of_errno(errno), "cannot examine file: %s", strerror(errno));
     if (write_all(job, content_fd, fd, true, &err))
         return true;
+    r->damaged = err.kind == ERR_CORRUPT;
     if (ftruncate(fd, st.st_size) != 0)
         return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "error writing message: %s (and not undone: %s)",
                              reason_of(&err), strerror(errno));
@@ -398,8 +399,10 @@ static bool deliver_maildir(const struct mailbox_job *job, int content_fd, struc
     doomed.name = temporary;
     if (fstat(fd, &st) != 0)
         return maildir_failed(job, r, "examine maildir file", temporary, NULL);
-    if (!write_all(job, content_fd, fd, true, &err))
+    if (!write_all(job, content_fd, fd, true, &err)) {
+        r->damaged = err.kind == ERR_CORRUPT;
         return maildir_failed(job, r, "write maildir file", temporary, &err);
+    }
     (void)snprintf(final, sizeof final, "%snew/%lld.V%llxI%llxM%lld.%s", job->path, (long long)now.tv_sec,
                    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (long long)now.tv_usec, job->host);
     if (!publish(job, temporary, final))

@@ -44,6 +44,7 @@ struct mailbox_result {
     struct dsn_code dsn;
     char reason[MAILBOX_REASON_MOST];
     char warning[MAILBOX_REASON_MOST]; /* for the log; empty: none */
+    bool damaged;                      /* the queue file is: agent_mark_corrupt() */
 };
 
 /* CONTENT_FD is the queue file, open for reading.  Never fails otherwise than by its result. */

@@ -225,13 +225,18 @@ void agent_report_rest(struct agent_request *r, const struct outcome *outcome)
         agent_report(r, i, outcome);
 }
 
+void agent_mark_corrupt(struct agent_request *r)
+{
+    event_warning("corrupted queue file: %s", r->path);
+    if (fchmod(r->fd, QUEUE_MODE_CORRUPT) != 0)
+        event_warning("%s: cannot be marked as corrupt: %m", r->path);
+}
+
 void agent_corrupt(struct agent_request *r, const struct err *err)
 {
     struct outcome o = outcome_from_err(err);
 
-    event_warning("corrupted queue file: %s", r->path);
-    if (fchmod(r->fd, QUEUE_MODE_CORRUPT) != 0)
-        event_warning("%s: cannot be marked as corrupt: %m", r->path);
+    agent_mark_corrupt(r);
     agent_report_rest(r, &o);
 }
 

@@ -6,252 +6,14 @@
 
 #include "core/base/attributes.h"
 #include "core/base/clock.h"
-#include "core/base/cut.h"
-
-/* Where the reading stands.  Recipients past the limit are not handed out, but other records are still looked at as far
- * as the size record's flags say that there may be some. */
-enum segment { IN_ENVELOPE, IN_CONTENT, IN_EXTRACTED, RESUMED /* in the first or the last, not known which */ };
-
-struct walk {
-    const char *path;
-    struct queue_reader *reader;
-    struct arena *arena;
-    struct envelope *e;
-    struct envelope_cursor cursor;
-    size_t most, handed;
-    envelope_recipient_fn *each;
-    void *context;
-    struct err *err;
-    enum segment segment;
-    bool strict, full, has_size, has_create_time, ended;
-    int64_t resume;           /* after the last recipient that was handed out */
-    struct recipient pending; /* what came before the R record */
-    slice client[5], log_client[5];
-};
-
-enum { NAME_AT, ADDRESS_AT, PORT_AT, PROTOCOL_AT, HELO_AT };
-
-static bool corrupt(struct walk *w, const char *what)
-{
-    return err_set(w->err, ERR_CORRUPT, "%s", what);
-}
-
-static bool keep(struct walk *w, slice text, slice *to)
-{
-    return arena_copy(w->arena, text, to) ||
-           err_set(w->err, ERR_LIMIT, "%s: the envelope does not fit into memory", w->path);
-}
-
-static bool keep_first(struct walk *w, slice text, slice *to)
-{
-    return to->p != NULL || keep(w, text, to);
-}
-
-static bool parse_count(slice text, int64_t *out)
-{
-    return slice_to_i64(slice_trim(text), out) && *out >= 0;
-}
-
-static bool take_size(struct walk *w, slice data)
-{
-    struct size_record size;
-
-    if (w->has_size || !w->e)
-        return true;
-    if (!size_record_parse(data, &size))
-        return !w->strict || corrupt(w, "invalid size record");
-    /* sendmail of later releases sends one with options only. */
-    if (!w->strict && (size.message_bytes <= 0 || size.data_offset <= 0)) {
-        w->e->sendopts = size.sendopts > 0 ? (int)size.sendopts : 0;
-        return true;
-    }
-    if (size.message_bytes <= 0 || size.data_offset <= 0)
-        return corrupt(w, "invalid size record");
-    if ((size.qmgr_flags & ~INT64_C(0x1f)) != 0)
-        return !w->strict || corrupt(w, "invalid flags in size record");
-    if (size.content_bytes < 0)
-        return !w->strict || corrupt(w, "weird size record");
-    w->e->size = size;
-    w->e->sendopts = (int)(size.sendopts & 0x7fffffff);
-    w->has_size = true;
-    return true;
-}
-
-static bool take_time(struct walk *w, slice data)
-{
-    int64_t seconds, micros = 0;
-    slice word;
-
-    if (w->e->has_time)
-        return true;
-    if (!cut_word(&data, " ", &word) || !parse_count(word, &seconds) || seconds > INT64_MAX / SECONDS(1) - 1 ||
-        (cut_word(&data, " ", &word) && (!parse_count(word, &micros) || micros >= SECONDS(1))))
-        return !w->strict || corrupt(w, "invalid message arrival time");
-    w->e->arrival_us = seconds * SECONDS(1) + micros;
-    w->e->has_time = true;
-    return true;
-}
-
-static bool take_warn_time(struct walk *w, slice data, int64_t offset)
-{
-    int64_t when;
-
-    if (slice_to_i64(slice_trim(data), &when) && when > 0) {
-        w->e->warn_time = when;
-        w->e->warn_offset = offset + 2;
-    }
-    return true;
-}
-
-/* Attributes of the message that are texts, and where they are kept. */
-static slice *text_attribute(struct walk *w, slice name)
-{
-    struct envelope *e = w->e;
-    const struct {
-        slice name;
-        slice *to;
-    } rows[] = {
-        {S("rewrite_context"), &e->rewrite_context},
-        {S("encoding"), &e->encoding},
-        {S("envelope_id"), &e->envelope_id},
-        {S("log_ident"), &e->log_ident},
-        {S("message_id"), &e->message_id},
-        {S("sasl_method"), &e->sasl_method},
-        {S("sasl_username"), &e->sasl_username},
-        {S("sasl_sender"), &e->sasl_sender},
-        {S("client_name"), &w->client[NAME_AT]},
-        {S("client_address"), &w->client[ADDRESS_AT]},
-        {S("client_port"), &w->client[PORT_AT]},
-        {S("protocol_name"), &w->client[PROTOCOL_AT]},
-        {S("helo_name"), &w->client[HELO_AT]},
-        {S("log_client_name"), &w->log_client[NAME_AT]},
-        {S("log_client_address"), &w->log_client[ADDRESS_AT]},
-        {S("log_client_port"), &w->log_client[PORT_AT]},
-        {S("log_protocol_name"), &w->log_client[PROTOCOL_AT]},
-        {S("log_helo_name"), &w->log_client[HELO_AT]},
-    };
-
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (slice_eq(name, rows[i].name))
-            return rows[i].to;
-    return NULL;
-}
-
-static bool take_number_attribute(struct walk *w, slice name, slice value, int64_t offset)
-{
-    int64_t n;
-
-    if (!parse_count(value, &n) || n > INT32_MAX * INT64_C(4)) {
-        if (slice_eq(name, S("create_time")) || slice_eq(name, S("ret_flags")) || slice_eq(name, S("trace_flags")))
-            return !w->strict || corrupt(w, "invalid number in named attribute");
-        return true;
-    }
-    if (slice_eq(name, S("create_time"))) {
-        if (!w->has_create_time)
-            w->e->create_time = n;
-        w->has_create_time = true;
-    } else if (slice_eq(name, S("ret_flags"))) {
-        w->e->ret_flags = (int)(n & INT32_MAX);
-    } else if (slice_eq(name, S("trace_flags"))) {
-        w->e->trace_flags = (int)(n & INT32_MAX);
-        w->e->trace_offset = offset;
-    }
-    return true;
-}
-
-static bool take_attribute(struct walk *w, slice data, int64_t offset)
-{
-    slice name, value, *to;
-    int64_t n;
-
-    if (!attribute_parse(data, &name, &value))
-        return !w->strict || corrupt(w, "missing attribute value or name in named attribute record");
-    if (slice_eq(name, S("dsn_orig_rcpt")))
-        return keep(w, value, &w->pending.dsn_orig_rcpt);
-    if (slice_eq(name, S("notify_flags"))) {
-        if (parse_count(value, &n) && n <= (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY))
-            w->pending.notify = (int)n;
-        return true;
-    }
-    if (w->e == NULL || value.n == 0)
-        return true;
-    to = text_attribute(w, name);
-    return to != NULL ? keep(w, value, to) : take_number_attribute(w, name, value, offset);
-}
-
-static bool is_recipient_start(int type)
-{
-    return type == RECORD_RECIPIENT || type == RECORD_DONE || type == RECORD_CANCELED;
-}
-
-/* FULL is set when a recipient had to be left for later. */
-static bool take_recipient(struct walk *w, int type, slice data, int64_t offset)
-{
-    struct recipient r = w->pending;
-
-    w->pending = (struct recipient){0};
-    if (w->full)
-        return true;
-    if (type == RECORD_RECIPIENT && w->handed >= w->most) {
-        w->full = true;
-        return true;
-    }
-    w->cursor.counted++;
-    if (type == RECORD_RECIPIENT)
-        w->handed++;
-    w->resume = queue_reader_offset(w->reader);
-    if (type == RECORD_CANCELED || w->each == NULL)
-        return true;
-    if (!keep(w, data, &r.address))
-        return false;
-    r.offset = offset;
-    return w->each(w->context, &r, type == RECORD_DONE) ||
-           err_set(w->err, ERR_LIMIT, "%s: reading was stopped", w->path);
-}
-
-static bool take_record(struct walk *w, int type, slice data, int64_t offset)
-{
-    if (is_recipient_start(type))
-        return take_recipient(w, type, data, offset);
-    if (type == RECORD_ORIGINAL_RECIPIENT)
-        return keep(w, data, &w->pending.original);
-    if (type == RECORD_ATTRIBUTE)
-        return take_attribute(w, data, offset);
-    if (w->e == NULL)
-        return true;
-    switch (type) {
-    case RECORD_SIZE:
-        return take_size(w, data);
-    case RECORD_TIME:
-        return take_time(w, data);
-    case RECORD_FULL_NAME:
-        return keep_first(w, data, &w->e->full_name);
-    case RECORD_SENDER:
-        if (w->e->has_sender)
-            return true;
-        w->e->has_sender = true;
-        return keep(w, data, &w->e->sender);
-    case RECORD_WARN_TIME:
-        return take_warn_time(w, data, offset);
-    case RECORD_LONG_TEXT:
-        return keep(w, data, &w->e->filter);
-    case RECORD_INSPECT:
-        return keep(w, data, &w->e->inspect);
-    case RECORD_REDIRECT:
-        return keep(w, data, &w->e->redirect);
-    case RECORD_VERP:
-        return keep_first(w, data, &w->e->verp);
-    default:
-        return true;
-    }
-}
+#include "mail/queue/envelope_record.h"
 
 /* M has been read: on to the X record, by the size record when there is one. */
 static bool leave_envelope(struct walk *w, const struct size_record *size)
 {
-    w->segment = w->has_size ? IN_EXTRACTED : IN_CONTENT;
+    w->segment = w->has_size ? AT_EXTRACTED : IN_CONTENT;
     if (!w->has_size)
-        return !w->strict || corrupt(w, "missing size record");
+        return !w->strict || walk_corrupt(w, "missing size record");
     return queue_reader_seek(w->reader, size->data_offset + size->message_bytes, w->err);
 }
 
@@ -264,8 +26,10 @@ static bool type_fits(struct walk *w, int type)
         return record_in_content(type);
     case RESUMED:
         return type == RECORD_EXTRACTED || record_in_envelope(type) || record_in_extracted(type);
+    case AT_EXTRACTED:
+        return type == RECORD_EXTRACTED;
     default:
-        return type == RECORD_EXTRACTED || record_in_extracted(type);
+        return record_in_extracted(type);
     }
 }
 
@@ -281,7 +45,7 @@ static bool may_stop(struct walk *w, const struct size_record *size, int type)
 {
     if (!w->full)
         return false;
-    return w->e == NULL || (w->segment == IN_EXTRACTED && is_recipient_start(type) && (size->qmgr_flags & 1) == 0);
+    return w->e == NULL || (w->segment == IN_EXTRACTED && record_starts_recipient(type) && (size->qmgr_flags & 1) == 0);
 }
 
 static bool place_record(struct walk *w, const struct size_record *size, int type, slice data, int64_t offset)
@@ -295,7 +59,7 @@ static bool place_record(struct walk *w, const struct size_record *size, int typ
     else if (type == RECORD_END)
         w->ended = true;
     else if (w->segment != IN_CONTENT)
-        return take_record(w, type, data, offset);
+        return walk_take(w, type, data, offset);
     return true;
 }
 
@@ -313,7 +77,7 @@ static bool walk_records(struct walk *w, const struct size_record *size)
         case RECORD_BAD:
             return false;
         case RECORD_EOF:
-            return !w->strict || corrupt(w, "missing end record");
+            return !w->strict || walk_corrupt(w, "missing end record");
         case RECORD_READ:
             break;
         }
@@ -343,11 +107,11 @@ static bool check_complete(struct walk *w)
     if (!w->strict)
         return true;
     if (!w->has_size)
-        return corrupt(w, "missing size record");
+        return walk_corrupt(w, "missing size record");
     if (!w->e->has_time)
-        return corrupt(w, "missing arrival time record");
+        return walk_corrupt(w, "missing arrival time record");
     if (!w->e->has_sender)
-        return corrupt(w, "missing sender record");
+        return walk_corrupt(w, "missing sender record");
     return true;
 }
 
@@ -412,7 +176,7 @@ static bool read_size(struct walk *w, int fd, struct size_record *size)
         return err_sys(w->err, "%s: read", w->path);
     if (cut_record(&in, &type, &data) != RECORD_READ || type != RECORD_SIZE || !size_record_parse(data, size) ||
         size->message_bytes <= 0 || size->data_offset <= 0)
-        return corrupt(w, "invalid size record");
+        return walk_corrupt(w, "invalid size record");
     return true;
 }
 

@@ -106,11 +106,12 @@ static void list_file(struct listing *l, slice queue, slice id, const char *path
     struct envelope e = {0};
     struct err err;
 
-    if (!envelope_read_loose(fd, path, &arena, RECIPIENTS_MOST, skip_recipient, NULL, &e, &cursor, &err) || !e.has_time)
+    if (!envelope_read_loose(fd, path, &arena, RECIPIENTS_MOST, skip_recipient, NULL, &e, &cursor, &err) ||
+        (!e.has_time && !e.has_sender))
         return; /* gone, or nothing that can be shown */
     pair(l, "queue_name", queue);
     pair(l, "queue_id", id);
-    number(l, "time", e.arrival_us / 1000000);
+    number(l, "time", e.has_time ? e.arrival_us / SECONDS(1) : st->st_mtim.tv_sec);
     number(l, "size", e.size.message_bytes > 0 ? e.size.message_bytes : st->st_size);
     number(l, "forced_expire", (st->st_mode & QUEUE_MODE_EXPIRE) != 0);
     address(l, "sender", e.sender);

@@ -40,6 +40,14 @@ static size_t batch_most(void)
     return free_slots < least ? least : free_slots;
 }
 
+static void check_count(const struct message *m)
+{
+    int64_t missing = m->envelope.size.recipients - m->cursor.counted;
+
+    if (m->cursor.next_offset == 0 && missing != 0)
+        event_warning("%s: rcpt count mismatch (%lld)", m->id, (long long)missing);
+}
+
 struct batch *read_more(struct message *m)
 {
     struct batch *b = batch_new(m);
@@ -59,6 +67,8 @@ struct batch *read_more(struct message *m)
         m->cursor.next_offset = 0;
         m->deferred = true;
         b->count = 0;
+    } else {
+        check_count(m);
     }
     batch_count(b);
     return b;
@@ -108,5 +118,6 @@ bool read_message(struct message *m, mode_t mode)
     batch_count(&m->first);
     event_queued(&(struct event_queued){message_id(m), m->envelope.sender, m->envelope.size.content_bytes,
                                         (int)m->envelope.size.recipients});
+    check_count(m);
     return true;
 }
