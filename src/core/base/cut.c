@@ -107,6 +107,16 @@ bool cut_word(slice *s, const char *separators, slice *out)
     return true;
 }
 
+bool words_have(slice list, slice word)
+{
+    slice each;
+
+    while (cut_word(&list, ", \t\r\n", &each))
+        if (slice_eq_case(each, word))
+            return true;
+    return false;
+}
+
 bool cut_while(slice *s, bool (*is)(char c), slice *out)
 {
     size_t n = 0;

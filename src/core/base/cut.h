@@ -25,6 +25,8 @@ bool cut_until(slice *s, char separator, slice *out);
 bool cut_field(slice *s, char separator, slice *out);
 /* The next word between any of SEPARATORS; runs of them count as one.  False when none is left. */
 bool cut_word(slice *s, const char *separators, slice *out);
+/* Is WORD, in whatever case, among the words of LIST, which commas and white space part? */
+bool words_have(slice list, slice word);
 /* Takes the longest front part all of whose bytes satisfy IS; false when empty. */
 bool cut_while(slice *s, bool (*is)(char c), slice *out);
 

@@ -183,20 +183,10 @@ static enum walk_result look(struct walk *w, struct table *t, slice key, struct 
     }
 }
 
-/* Does "example.com" stand for what is below it, or must a table say ".example.com"? */
-static bool parents_match(const struct walk *w)
-{
-    slice list = slice_text(w->params->parent_domain_matches_subdomains), word;
-
-    while (cut_word(&list, ", \t\r\n", &word))
-        if (slice_eq_case(word, S("smtpd_access_maps")))
-            return true;
-    return false;
-}
-
 enum walk_result access_domain(struct walk *w, struct table *t, slice name, struct walk_subject subject, bool *found)
 {
-    bool bare_parents = parents_match(w);
+    /* Does "example.com" stand for what is below it, or must a table say ".example.com"? */
+    bool bare_parents = words_have(slice_text(w->params->parent_domain_matches_subdomains), S("smtpd_access_maps"));
     enum walk_result result = look(w, t, name, subject, found);
     slice rest = name;
     size_t dot;

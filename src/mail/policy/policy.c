@@ -131,12 +131,16 @@ static bool open_match_lists(struct policy *p, struct err *err)
         {&p->clients[POLICY_MYNETWORKS], "mynetworks", c->mynetworks, MATCH_HOST},
         {&p->clients[POLICY_BARE_NEWLINE_OK], "smtpd_forbid_bare_newline_exclusions",
          c->smtpd_forbid_bare_newline_exclusions, MATCH_HOST},
+        {&p->clients[POLICY_NOT_LIMITED], "smtpd_client_event_limit_exceptions", c->smtpd_client_event_limit_exceptions,
+         MATCH_HOST},
         {&p->mx_backup_networks, "permit_mx_backup_networks", c->permit_mx_backup_networks, MATCH_HOST},
         {&p->forbidden_commands, "smtpd_forbidden_commands", c->smtpd_forbidden_commands, MATCH_STRING},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        *rows[i].to = match_list_open(slice_text(rows[i].list), rows[i].kind, true, err);
+        bool parents = words_have(slice_text(c->parent_domain_matches_subdomains), slice_text(rows[i].name));
+
+        *rows[i].to = match_list_open(slice_text(rows[i].list), rows[i].kind, parents, err);
         if (*rows[i].to == NULL)
             return err_note(err, "%s", rows[i].name);
     }

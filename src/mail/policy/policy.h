@@ -124,6 +124,7 @@ bool policy_takes_always(const struct policy *p, slice recipient);
 enum policy_clients {
     POLICY_MYNETWORKS,
     POLICY_BARE_NEWLINE_OK, /* smtpd_forbid_bare_newline_exclusions */
+    POLICY_NOT_LIMITED,     /* smtpd_client_event_limit_exceptions */
     POLICY_CLIENT_LISTS
 };
 bool policy_client_in(struct policy *p, enum policy_clients which, struct policy_question *q);

@@ -146,6 +146,8 @@ bool command_mail(struct session *s, slice arguments)
         return session_say(s, "503 5.5.1 Error: send HELO/EHLO first");
     if (s->t.open)
         return session_say(s, "503 5.5.1 Error: nested MAIL command");
+    if (!limits_message(s))
+        return !s->ended;
     s->t.arrival_us = clock_wall_us();
     s->t.number = ++messages;
     if (!mail_accept(s, arguments)) {
@@ -184,6 +186,8 @@ bool command_rcpt(struct session *s, slice arguments)
 
     if (!s->t.open)
         return session_say(s, "503 5.5.1 Error: need MAIL command");
+    if (!limits_recipient(s))
+        return !s->ended;
     if (!parse_path(s, &arguments, S("TO"), false, &recipient, &bad_path)) {
         if (!bad_path)
             return session_say(s, "501 5.5.4 Syntax: RCPT TO:<address>");
@@ -218,6 +222,8 @@ bool command_vrfy(struct session *s, slice arguments)
         return session_say(s, "502 5.5.1 VRFY command is disabled");
     if (shown.n == 0)
         return session_say(s, "501 5.5.4 Syntax: VRFY address");
+    if (!limits_recipient(s))
+        return !s->ended;
     if (!cut_smtp_path(&rest, &options, &out) || slice_trim(rest).n > 0 || !is_good_address(buf_slice(&out))) {
         event_warning("Illegal address syntax from %.*s in VRFY command: %.*s", S_ARG(s->client_label),
                       S_ARG(slice_head(shown, 200)));

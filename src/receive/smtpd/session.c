@@ -314,7 +314,8 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
 
     peer_identify(&s);
     event_info("connect from %.*s", S_ARG(s.client_label));
-    s.denied = !check_client(&s);
+    s.ended = !limits_connect(&s);
+    s.denied = !s.ended && !check_client(&s);
     if (!s.ended && (s.denied || session_say(&s, "220 %.*s", S_ARG(world->banner))))
         while (one_command(&s))
             if (service_is_draining() && !s.t.open && stream_buffered(stream) == 0) {
@@ -322,6 +323,7 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
                 break;
             }
     s.ended = true;
+    limits_disconnect(&s);
     session_log_disconnect(&s);
     if (!stream_flush(stream, session_by(&s), &err))
         return; /* the client has left without its last words */

@@ -79,6 +79,8 @@ struct session {
     unsigned errors, junk; /* since a message was taken */
     bool denied;           /* refused at CONNECT: nothing but QUIT is answered */
     bool pipelined;        /* talked ahead where it must not */
+    bool is_limited;       /* what it does is counted */
+    bool is_counted;       /* among the open connections */
     struct policy_deferral if_permit; /* from the lists asked before RCPT; text in ARENA */
     bool ended;
     struct transaction t;
@@ -90,6 +92,15 @@ void session_run(const struct smtpd_world *world, struct stream *stream);
 /* ---- peer.c ---- */
 /* Finds out who is there: addresses, names by DNS (verified), networks. */
 void peer_identify(struct session *s);
+
+/* ---- limits.c: how often a client may come and ask, counted by anvil(8) for all smtpd processes ---- */
+/* A new connection.  False: one too many, which has been said and logged. */
+bool limits_connect(struct session *s);
+/* A MAIL, RCPT or VRFY command.  False: the same. */
+bool limits_message(struct session *s);
+bool limits_recipient(struct session *s);
+/* The end of the connection. */
+void limits_disconnect(struct session *s);
 
 /* ---- reply.c ---- */
 /* Buffers one reply line ("250 2.1.0 Ok") and counts 4xx and 5xx as errors.  False: the stream is broken. */

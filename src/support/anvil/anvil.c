@@ -10,6 +10,7 @@ enum { REQUEST_BYTES = 16384 };
 
 static struct counts counts;
 static int64_t last_report_us;
+static unsigned open_connections; /* of all visitors */
 
 /* What came over one connection and is taken back when it goes: idents that are connected, each as often as it is. */
 struct visitor {
@@ -30,6 +31,7 @@ static void visitor_add(struct visitor *v, slice ident)
     memcpy(c->ident, ident.p, ident.n);
     list_push_front(&v->connected, &c->node);
     counts_connect(&counts, ident);
+    open_connections++;
 }
 
 static void visitor_remove(struct connected *c)
@@ -37,6 +39,7 @@ static void visitor_remove(struct connected *c)
     counts_disconnect(&counts, slice_of(c->ident, c->bytes));
     list_remove(&c->node);
     free(c);
+    open_connections--;
 }
 
 static void visitor_take_back(struct visitor *v, slice ident)
@@ -189,6 +192,8 @@ static bool start(struct service_run *run, struct err *err)
 static void tick(void)
 {
     counts_prune(&counts);
+    if (open_connections > 0)
+        service_answered(); /* as long as a connection is open its count must live */
     if (clock_monotonic_us() - last_report_us < service_params()->anvil_status_update_time_us)
         return;
     last_report_us = clock_monotonic_us();

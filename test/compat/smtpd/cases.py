@@ -258,7 +258,34 @@ POLICY = [
     *lists("check_policy_service"),
 ]
 
-ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY]
+TWICE = ("EHLO x", "<another>", "EHLO y", "QUIT", "NOOP", "QUIT")
+FROM, TO = MESSAGE[:2]
+
+
+def limit(what: str, *settings: str, says: Sequence[str] = TWICE, number: int = 9) -> Case:
+    return Case(f"limit {what}", [f"smtpd_client_{setting}" for setting in settings], says=says, client=client(number))
+
+
+LIMITS = [
+    limit("one at a time", "connection_count_limit = 1"),
+    limit("two at a time", "connection_count_limit = 2", says=(
+        "EHLO x", "<another>", "EHLO y", "<another>", "HELO z", "QUIT", "QUIT", "<another>", "NOOP", "QUIT", "QUIT")),
+    limit("connections", "connection_rate_limit = 1"),
+    limit("connections of a name", "connection_rate_limit = 1", "event_limit_exceptions =", number=10),
+    limit("messages", "message_rate_limit = 1", says=("EHLO x", FROM, "RSET", FROM, "RSET", FROM, TO, "QUIT")),
+    limit("messages with a bad sender", "message_rate_limit = 1", says=("EHLO x", "MAIL FROM:<a@b..c>", FROM, "QUIT")),
+    limit("recipients", "recipient_rate_limit = 2", says=("EHLO x", FROM, TO, TO, TO, TO, "RSET", FROM, TO, "QUIT")),
+    limit("bad recipients", "recipient_rate_limit = 1", says=("EHLO x", TO, FROM, "RCPT TO:<a@b..c>", TO, TO, "QUIT")),
+    limit("VRFY", "recipient_rate_limit = 1", says=("EHLO x", "VRFY bob", "VRFY bob", "QUIT")),
+    limit("excepted", "connection_rate_limit = 1", "event_limit_exceptions = 127.0.0.9"),
+    limit("excepted by name", "connection_rate_limit = 1", "event_limit_exceptions = .client.test", number=10),
+    limit("not excepted by a parent", "connection_rate_limit = 1", "event_limit_exceptions = client.test", number=10),
+    Case("limit not for mynetworks", ["smtpd_client_connection_rate_limit = 1", "mynetworks = 127.0.0.9"], says=TWICE),
+    limit("none", "connection_count_limit = 0"),
+    Case("limit for the refused", ["smtpd_client_connection_count_limit = 1", "smtpd_delay_reject = no", "smtpd_client_restrictions = reject"], says=TWICE),
+]
+
+ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *LIMITS]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {

@@ -29,7 +29,8 @@ HELO, SENDER, RECIPIENT = "client.test", "alice@sender.test", "bob@test.invalid"
 @dataclass(frozen=True)
 class Case:
     """SETTINGS are those of this case's server; it is called SAYS line by line (by default a greeting, a sender, a
-    recipient and the end) from the address CLIENT."""
+    recipient and the end) from the address CLIENT.  "<another>" is another connection, which what follows is said on; with
+    QUIT it is the former one's turn again."""
 
     name: str
     settings: Sequence[str] = ()
@@ -87,34 +88,48 @@ def message_number(attribute: str, messages: list[str]) -> str:
 
 
 def play(system: System, port: int, case: Case) -> list[str]:
-    with system.network():
-        client = Client(socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(case.client, 0)))
+    clients: list[Client] = []
     said: list[str] = []
+
+    def connect() -> list[str]:
+        with system.network():
+            clients.append(Client(socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(case.client, 0))))
+        return clients[-1].reply()
+
     try:
-        said += client.reply()
+        said += connect() or ["<closed>"]
         for line in case.lines():
-            reply = client.command(line)
-            if not reply:
-                return [*said, "<closed>"]
-            said.append(reply[0] if line.startswith("EHLO") else reply[-1])
+            if line == "<another>":
+                said += connect() or ["<closed>"]
+                continue
+            reply = clients[-1].command(line)
+            said.append((reply[0] if line.startswith("EHLO") else reply[-1]) if reply else "<closed>")
+            if (line == "QUIT" or not reply) and len(clients) > 1:
+                clients.pop().close()
+            elif not reply:
+                break
         return said
     except TimeoutError:
         return [*said, "<silence>"]
     finally:
-        client.close()
+        for client in clients:
+            client.close()
 
 
 def run(cases: Sequence[Case], zone: Sequence[str], odd: Mapping[str, str], main: Sequence[str] = (),
-        vendors: Sequence[str] = tuple(VENDORS)) -> dict[str, list[Seen]]:
+        vendors: Sequence[str] = tuple(VENDORS), swapped: Sequence[str] = (), more: Sequence[str] = (), gone: Sequence[str] = ()) -> dict[str, list[Seen]]:
+    """SWAPPED are further programs of ours in the system; MORE are further rows of its master.cf; GONE are sockets that are removed."""
     with contextlib.ExitStack() as until_then:
-        system = until_then.enter_context(Postfix())
+        system = until_then.enter_context(Postfix(swapped={name: paths.our_program(name) for name in swapped}))
         system.room.run(["install", "-m", "755", paths.our_program("smtpd"), f"{DAEMONS}/{VENDORS['ours'][0]}"])
-        system.configure([*MAIN, *main], [row for number, case in enumerate(cases) for row in rows(number, case)])
+        system.configure([*MAIN, *main], [*(row for number, case in enumerate(cases) for row in rows(number, case)), *more])
         system.resolver("127.0.0.1")
         system.room.write("/etc/hosts", "127.0.0.1 localhost\n")
         until_then.enter_context(name_server(system, zone, odd))
         policy = until_then.enter_context(PolicyServer(system))
         system.start()
+        for name in gone:
+            (system.spool / name).unlink()
         plays = [(vendor, number) for number in range(len(cases)) for vendor in vendors]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             said = list(pool.map(lambda key: play(system, VENDORS[key[0]][1] + key[1], cases[key[1]]), plays))
