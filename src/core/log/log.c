@@ -67,12 +67,14 @@ static void open_socket(struct log *log)
         (void)connect_socket(log);
 }
 
-enum sent { SENT, SENT_NO_ROOM, SENT_NOBODY };
+enum sent { SENT, SENT_NO_ROOM, SENT_NOBODY, SENT_NO_SOCKET };
 
 static enum sent try_send(struct log *log, slice line)
 {
     if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
         return SENT;
+    if (errno == ENOTSOCK || errno == EBADF)
+        return SENT_NO_SOCKET;
     return errno == EAGAIN || errno == ENOBUFS ? SENT_NO_ROOM : SENT_NOBODY;
 }
 
@@ -88,6 +90,11 @@ static enum sent send_now(struct log *log, slice line)
     /* The receiver was restarted: its old socket is gone. */
     if (sent == SENT_NOBODY && connect_socket(log))
         sent = try_send(log, line);
+    /* A child has put something else in the place of the descriptor: that is not ours to close. */
+    if (sent == SENT_NO_SOCKET) {
+        open_socket(log);
+        sent = log->connected ? try_send(log, line) : SENT_NOBODY;
+    }
     return sent;
 }
 
@@ -123,6 +130,7 @@ static bool send_line(struct log *log, slice line)
         return true;
     case SENT_NO_ROOM:
         return keep(log, line);
+    case SENT_NO_SOCKET:
     case SENT_NOBODY:
         break;
     }

@@ -270,6 +270,31 @@ static void remembers_no_past(void **state)
     end_receiver(&r);
 }
 
+/* As in a child that has set out its descriptors for another program and then cannot become it. */
+static void a_descriptor_that_was_taken(void **state)
+{
+    struct receiver r;
+    char line[3000];
+    int pipe_ends[2], taken;
+    struct log *log;
+
+    (void)state;
+    start_receiver(&r);
+    taken = dup(r.fd); /* the next free descriptor */
+    (void)close(taken);
+    log = open_log(&r);
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_int_equal(dup2(pipe_ends[1], taken), taken);
+    log_line(log, LOG_LEVEL_FATAL, S("cannot start"));
+    assert_non_null(strstr(next(&r, line), "fatal: cannot start"));
+    assert_int_equal(write(taken, "x", 1), 1); /* still open */
+    (void)close(taken);
+    (void)close(pipe_ends[0]);
+    (void)close(pipe_ends[1]);
+    log_close(log);
+    end_receiver(&r);
+}
+
 static void times(void **state)
 {
     char text[16];
@@ -295,6 +320,7 @@ int main(void)
         cmocka_unit_test(syslog_takes_the_first_descriptor),
         cmocka_unit_test(stdout_and_stderr),
         cmocka_unit_test(remembers_no_past),
+        cmocka_unit_test(a_descriptor_that_was_taken),
         cmocka_unit_test(times),
     };
 
