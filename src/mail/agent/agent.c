@@ -124,7 +124,7 @@ void agent_serve(struct stream *s, agent_deliver_fn *deliver)
     case IPC_MESSAGE_READ:
         break;
     }
-    r.by = NEVER;
+    r.by = deadline_in(service_params()->ipc_timeout_us);
     deliver_and_report_rest(&r, deliver);
     r.by = deadline_in(service_params()->ipc_timeout_us);
     answer(&r, s);

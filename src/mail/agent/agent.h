@@ -28,7 +28,7 @@ struct agent_request {
     bool some_deferred;
     const slice *owner; /* who is told of what bounces; NULL: the sender, when all is done.  The frame's own */
     struct delivery_answer answer; /* destination's fault, for qmgr's throttle; set by agent_destination_failed() */
-    deadline by;                   /* for talking to our own services */
+    deadline by;                   /* for talking to our own services; ipc_timeout from the last report on */
 };
 
 /* Tells the frame what became of recipient INDEX: logs, reports to bounce/defer/trace, marks.  Honest about itself:

@@ -38,11 +38,17 @@ static void mark_done(struct agent_request *r, size_t index)
         event_warning("%s: mark recipient as done: %s", r->path, err.text);
 }
 
+/* For one of our own services, whatever was spent on others. */
+static deadline patience(void)
+{
+    return deadline_in(service_params()->ipc_timeout_us);
+}
+
 static bool append(const struct agent_request *r, size_t index, const char *service, const struct outcome *o)
 {
     struct err err;
 
-    if (report_append(service, trace_flags(r), r->wire.queue_id, &r->recipients[index], o, r->by, &err))
+    if (report_append(service, trace_flags(r), r->wire.queue_id, &r->recipients[index], o, patience(), &err))
         return true;
     event_warning("%.*s: %s service failure: %s", S_ARG(r->wire.queue_id), service, err.text);
     return false;
@@ -60,7 +66,7 @@ static bool append_bounce(const struct agent_request *r, size_t index, const str
                                        .encoding = r->wire.encoding,
                                        .smtputf8 = r->wire.smtputf8,
                                        .sender = *r->owner};
-    if (report_one(&about, &r->recipients[index], o, r->by, &err))
+    if (report_one(&about, &r->recipients[index], o, patience(), &err))
         return true;
     event_warning("%.*s: %s service failure: %s", S_ARG(r->wire.queue_id), BOUNCE_SERVICE, err.text);
     return false;
@@ -79,7 +85,7 @@ static void report_deferred(struct agent_request *r, size_t index, const struct 
     address_split(r->recipients[index].address, &local, &domain);
     if (service_params()->fast_flush_domains[0] == '\0' || domain.n == 0)
         return;
-    if (!report_flush_add(domain, r->wire.queue_id, r->by, &err))
+    if (!report_flush_add(domain, r->wire.queue_id, patience(), &err))
         event_warning("%.*s: flush service failure: %s", S_ARG(r->wire.queue_id), err.text);
 }
 
@@ -145,8 +151,8 @@ static bool tell_verify(const struct agent_request *r, const struct recipient *o
     struct err err;
 
     if ((one->original.n == 0 || slice_eq(one->original, one->address) ||
-         report_verify(one->original, o->kind, o->reason, r->by, &err)) &&
-        report_verify(one->address, o->kind, o->reason, r->by, &err))
+         report_verify(one->original, o->kind, o->reason, patience(), &err)) &&
+        report_verify(one->address, o->kind, o->reason, patience(), &err))
         return true;
     event_warning("%.*s: %s", S_ARG(r->wire.queue_id), err.text);
     return false;
@@ -178,6 +184,7 @@ void agent_report(struct agent_request *r, size_t index, const struct outcome *o
         report_deferred(r, index, outcome, S(""));
     else
         report_bounced(r, index, outcome);
+    r->by = patience(); /* for what comes next */
 }
 
 static bool report_part(struct agent_request *r, const struct recipient *part, const struct outcome *outcome,
@@ -194,6 +201,7 @@ static bool report_part(struct agent_request *r, const struct recipient *part, c
     one.reported = &reported;
     one.owner = owner;
     agent_report(&one, 0, outcome);
+    r->by = one.by;
     return done;
 }
 
