@@ -18,44 +18,60 @@ static void give(struct items *all, slice item)
     all->fn(all->arg, item);
 }
 
-/* Elements are separated by commas, semicolons and line ends; quotes keep them together ("|command arguments"). */
+/* Elements are separated by commas, semicolons and line ends; quotes and parentheses keep them together
+ * ("|command arguments"). */
 static bool next_element(slice *rest, slice *element)
 {
     static const char separators[] = ",;\n";
     bool quoted = false;
-    size_t n = 0;
+    size_t n = 0, depth = 0;
 
     while (rest->n > 0 && (ascii_is_space(rest->p[0]) || strchr(separators, rest->p[0]) != NULL))
         *rest = slice_skip(*rest, 1);
     if (rest->n == 0)
         return false;
-    while (n < rest->n && (quoted || strchr(separators, rest->p[n]) == NULL)) {
-        if (rest->p[n] == '\\' && n + 1 < rest->n && quoted)
+    for (; n < rest->n && (quoted || depth > 0 || strchr(separators, rest->p[n]) == NULL); n++) {
+        char c = rest->p[n];
+
+        if (c == '\\' && n + 1 < rest->n && (quoted || depth > 0))
             n++;
-        else if (rest->p[n] == '"')
+        else if (c == '"' && depth == 0)
             quoted = !quoted;
-        n++;
+        else if (c == '(' && !quoted)
+            depth++;
+        else if (c == ')' && depth > 0)
+            depth--;
     }
     *element = slice_trim(slice_head(*rest, n));
     *rest = slice_skip(*rest, n);
     return true;
 }
 
-/* The next word of an element, without comments and the name of a group ("Friends:"). */
-static bool next_word(slice *rest, slice *word)
+/* Without a comment at its front, which may have others inside. */
+static slice skip_comment(slice s)
+{
+    size_t depth = 0, n = 0;
+
+    for (; n < s.n; n++) {
+        if (s.p[n] == '\\')
+            n++;
+        else if (s.p[n] == '(')
+            depth++;
+        else if (s.p[n] == ')' && --depth == 0)
+            return slice_skip(s, n + 1);
+    }
+    return S("");
+}
+
+static bool next_token(slice *rest, slice *token)
 {
     bool quoted = false;
-    size_t n = 0, close;
+    size_t n = 0;
 
-    for (;;) {
-        *rest = slice_trim(*rest);
-        if (rest->n == 0)
-            return false;
-        if (rest->p[0] != '(')
-            break;
-        close = slice_find(*rest, ')');
-        *rest = close == SLICE_NONE ? S("") : slice_skip(*rest, close + 1);
-    }
+    for (*rest = slice_trim(*rest); rest->n > 0 && rest->p[0] == '(';)
+        *rest = slice_trim(skip_comment(*rest));
+    if (rest->n == 0)
+        return false;
     while (n < rest->n && (quoted || (!ascii_is_space(rest->p[n]) && rest->p[n] != '('))) {
         if (rest->p[n] == '\\' && n + 1 < rest->n)
             n++;
@@ -63,9 +79,18 @@ static bool next_word(slice *rest, slice *word)
             quoted = !quoted;
         n++;
     }
-    *word = slice_head(*rest, n);
+    *token = slice_head(*rest, n);
     *rest = slice_skip(*rest, n);
-    return !slice_ends(*word, S(":")) || next_word(rest, word);
+    return true;
+}
+
+/* The next word of an element, without comments and names of groups ("Friends:"). */
+static bool next_word(slice *rest, slice *word)
+{
+    while (next_token(rest, word))
+        if (!slice_ends(*word, S(":")))
+            return true;
+    return false;
 }
 
 /* One pair of quotes around the whole. */
