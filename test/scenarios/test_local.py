@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from harness.system import System
+from harness.waybill import Instance
 
 from .where import everywhere, make
 
@@ -199,3 +200,30 @@ def test_local_dies_during_a_delivery(ours: System) -> None:
     until(delivered, ours.log.text())
     ours.wait_queue()
     assert shell(ours, "tail -n 1 /home/work/got") == "whole\n"
+
+
+# ---- without root ----
+
+@pytest.fixture(scope="module", params=everywhere("libexec/local", only=("instance",)))
+def rootless(request: pytest.FixtureRequest) -> Iterator[Instance]:
+    with make(request.param) as one:
+        assert isinstance(one, Instance)
+        folder = one.folder
+        (folder / "aliases").write_text(f'command "|id -u >{folder}/out; cat >>{folder}/out"\nfile {folder}/box\nlist :include:{folder}/list\nroot root\n')
+        one.run(["sh", "-c", "echo file >list"])
+        one.configure(["mydestination = $myhostname", f"alias_maps = texthash:{folder}/aliases"], ["local unix - n n - - local"])
+        one.start()
+        yield one
+
+
+def test_rootless(rootless: Instance) -> None:
+    """What is ours is done as we are, what would be another's waits."""
+    def said(to: str) -> str:
+        return attempt(rootless, f"{to}@mx.test.invalid", "x\n", f"{to}@test.invalid")
+
+    me = rootless.run(["id", "-u"]).stdout
+    assert said("command").startswith("2.0.0 sent (delivered to command: id -u >")
+    assert (rootless.folder / "out").read_text().startswith(f"{me}From command@test.invalid  ")
+    assert said("file") == said("list") == f"2.0.0 sent (delivered to file: {rootless.folder}/box)"
+    assert said("root") == "4.3.0 deferred (cannot read the .forward file)"
+    rootless.log.wait("warning: cannot act as user 0: the mail system runs without root")

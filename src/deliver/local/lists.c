@@ -137,10 +137,17 @@ bool forward_file_expand(struct delivery *d, const struct name *n, const struct 
 
 static const struct user root = {.name = "root", .home = "/", .shell = "/bin/sh", .id = {0, 0}};
 
-/* In a list of a user, his own rights; else those of the file's owner. */
-static bool set_rights(struct delivery *d, uid_t owner, struct origin *o)
+/* In a list of a user, his own rights; else those of the file's owner.  Without root we have but our own, and they are
+ * not for what somebody else wrote. */
+static bool set_rights(struct delivery *d, uid_t owner, slice path, struct origin *o)
 {
-    return o->rights != NULL || owner == 0 || user_find(d->request->arena, S(""), owner, &o->rights) == USER_FOUND;
+    if (o->rights != NULL || owner == 0 || (world.rootless && owner == world.nobody.id.uid))
+        return true;
+    if (!world.rootless && user_find(d->request->arena, S(""), owner, &o->rights) == USER_FOUND)
+        return true;
+    event_warning(":include: file %.*s is owned by user %ld, with whose rights nothing can be done", S_ARG(path),
+                  (long)owner);
+    return false;
 }
 
 static void refuse(struct delivery *d, const struct origin *o, struct dsn_code dsn, const char *why)
@@ -171,7 +178,7 @@ void include_expand(struct delivery *d, const struct origin *from, slice path)
         event_warning("%s", found.trouble);
     o->context = CONTEXT_INCLUDE;
     o->listed = true;
-    if (found.got == USER_FILE_FAILED || (found.got == USER_FILE_FOUND && !set_rights(d, found.owner, o)))
+    if (found.got == USER_FILE_FAILED || (found.got == USER_FILE_FOUND && !set_rights(d, found.owner, path, o)))
         refuse(d, from, not_now, "cannot read an :include: file");
     else if (found.got != USER_FILE_FOUND)
         refuse(d, from, misconfigured, "mail system configuration error");

@@ -72,6 +72,7 @@ struct origin {
     const struct user *rights; /* NULL: nobody's in particular */
     slice only;                /* not empty: all users but this one get their mail through a new message */
     bool listed;               /* out of an :include:, however far up: nobody is delivered to directly */
+    bool relayed; /* it is luser_relay */
     slice sender;              /* who hears of errors */
     bool has_owner;            /* SENDER is a list's owner, and the list hides who wrote to it */
     slice delivered_to;        /* for the header */

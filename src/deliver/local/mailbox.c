@@ -132,9 +132,6 @@ static struct outcome into_file(struct delivery *d, const struct origin *o, slic
 
 void file_put(struct delivery *d, const struct origin *o, slice path)
 {
-    AUTO_BUF struct buf key = BUF_INIT(64 * 1024);
-
-    (void)buf_addf(&key, "%.*s %.*s", S_ARG(o->name->address), S_ARG(path));
-    if (delivery_first(d, "file", buf_slice(&key)))
+    if (delivery_first(d, "file", path))
         delivery_add(d, o, o->name->address, into_file(d, o, path));
 }

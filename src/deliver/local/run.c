@@ -107,7 +107,7 @@ void command_deliver(struct delivery *d, const struct origin *from, const struct
     AUTO_BUF struct buf key = BUF_INIT(128 * 1024);
     struct origin o = *from;
 
-    (void)buf_addf(&key, "%.*s %.*s", S_ARG(n->address), S_ARG(command));
+    (void)buf_addf(&key, "%.*s %.*s", S_ARG(n->base), S_ARG(command));
     if (!delivery_first(d, "command", buf_slice(&key)))
         return;
     if (!world.params->frozen_delivered_to)

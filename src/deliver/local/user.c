@@ -90,6 +90,13 @@ static slice lower(struct delivery *d, slice name)
     return arena_keep(d->request->arena, buf_slice(&folded), name);
 }
 
+static void unknown(struct delivery *d, const struct name *n)
+{
+    delivery_refuse(
+        d, n->from, n->address, (struct dsn_code){5, 1, 1},
+        arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(lower(d, n->base))));
+}
+
 static void nobody(struct delivery *d, const struct name *n)
 {
     AUTO_BUF struct buf relay = BUF_INIT(64 * 1024);
@@ -106,13 +113,13 @@ static void nobody(struct delivery *d, const struct name *n)
         o->name = n;
         o->depth = n->depth;
         o->unmatched = S("");
+        o->relayed = true;
         expand_address(d, o, arena_keep(d->request->arena, buf_slice(&relay), S("")));
     } else if (is_required(name)) {
         event_warning("required alias not found: %.*s", S_ARG(name));
         delivery_refuse(d, n->from, n->address, (struct dsn_code){2, 0, 0}, S("discarded"));
     } else {
-        delivery_refuse(d, n->from, n->address, (struct dsn_code){5, 1, 1},
-                        arena_format(d->request->arena, S("unknown user"), "unknown user: \"%.*s\"", S_ARG(name)));
+        unknown(d, n);
     }
 }
 
@@ -192,6 +199,10 @@ void user_deliver(struct delivery *d, const struct name *n)
 
     if (got == USER_FAILED) {
         delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 0}, S("user database unavailable"));
+        return;
+    }
+    if (got == USER_UNKNOWN && n->from->relayed) { /* luser_relay is no help for itself */
+        unknown(d, n);
         return;
     }
     if (got == USER_FOUND && !own_forward) {

@@ -32,6 +32,7 @@ ALIASES = (
     Case("trying a list", ["aN"], options=["-bv"], aliases=['aN: uN, x@remote.invalid, /dev/null, "|true", nosuchN']),
     Case("diagnostics", ["aN"], aliases=['aN: "|exit 67", "|exit 200", "|echo 5.1.9 o; exit 1", "|echo x; exit 3"', "owner-aN: uN"],
          show="grep -h ^Diag /var/mail/$U | sort"),
+    Case("the same ends again", ["aN"], aliases=['aN: bN, "|exit 0", /dev/null, "|exit 0"', 'bN: "|exit 0", /dev/null']),
     Case("twice the same", ["aN"], aliases=["aN: uN, uN, uN@MX.test.invalid, bN", "bN: uN"]),
     Case("far away", ["aN"], aliases=["aN: x@remote.invalid, y@remote.invalid"]),
     Case("required", ["mailer-daemon"]),
@@ -193,6 +194,7 @@ MAILBOX_COMMAND = (
     Case("no home", setup="rm -rf $H"),
     Case("root", ["root"]),
     Case("below an alias", ["aN"], aliases=["aN: uN"], show="cat $H/out"),
+    Case("twice", ["aN"], aliases=["aN: uN, uN+x"]),
 )
 
 VIRTUAL_MAIN = (
@@ -249,6 +251,7 @@ GROUPS = (
     Group("directory", ("command_execution_directory = $home", "mailbox_command = pwd; exit 1"), (
         Case("home"), Case("none", setup="rm -rf $H", free="fatal|warning"), Case("closed", setup="chown root $H; chmod 700 $H", free="fatal|warning"))),
     Group("luser", ("luser_relay = alice+$user@mx.test.invalid", "recipient_delimiter = +"), (Case("unknown", ["nosuchN"]), Case("known"), Case("extension", ["nosuchN+e"]))),
+    Group("luser unknown", ("luser_relay = nosuch@mx.test.invalid",), (Case("unknown", ["nosuchN"]), Case("required", ["postmaster"]))),
     Group("luser far", ("luser_relay = $local@remote.invalid",), (Case("unknown", ["nosuchN"]),)),
     Group("fallback maps", ("fallback_transport_maps = inline:{{nosuch=error:5.9.9 foo}}", "fallback_transport = discard:x"), (Case("unknown", ["nosuch"]), Case("another", ["nosuchN"]))),
     Group("transport maps", ("mailbox_transport_maps = inline:{{alice=discard:x}}", "mailbox_transport = error:5.9.8 no"), (Case("alice", ["alice"]), Case("another"))),
