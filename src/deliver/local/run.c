@@ -98,6 +98,8 @@ static struct outcome run(struct delivery *d, const struct origin *o, const stru
     spawner_command(world.spawner, runner(u)->id, job, d->request->fd, NEVER, result);
     if (result->trouble[0] != '\0')
         event_warning("%s", result->trouble);
+    if (result->damaged)
+        agent_mark_corrupt(d->request);
     return command_outcome(result, command, d->request->arena);
 }
 

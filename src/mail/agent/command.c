@@ -225,6 +225,7 @@ static void watch(struct watched *w, struct command_result *out)
             continue;
         ended = w->alive < 0;
         kill_session(w);
+        out->damaged = err.kind == ERR_CORRUPT;
         if (err.kind != ERR_NONE)
             (void)snprintf(out->trouble, sizeof out->trouble, "%s", err.text);
         else

@@ -50,6 +50,7 @@ struct command_result {
     uint32_t output_bytes;
     char output[COMMAND_OUTPUT_MOST];
     char trouble[600]; /* for the log; empty: none */
+    bool damaged;      /* the queue file is: agent_mark_corrupt() */
 };
 
 /* Adds one text.  False: no room, or a NUL inside. */

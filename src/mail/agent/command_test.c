@@ -184,6 +184,7 @@ static void damaged_content(void **state)
     run("cat >/dev/null; sleep 600", SECONDS(30), fd, &r);
     assert_int_equal(r.end, COMMAND_NOT_BEGUN);
     assert_string_not_equal(r.trouble, "");
+    assert_true(r.damaged);
 }
 
 static void no_directory(void **state)
