@@ -59,16 +59,24 @@ bool entry_wanted(const struct transport *t, unsigned besides)
     return could > besides;
 }
 
-struct entry *entry_choose(struct transport *t, int64_t now_us)
+static struct destination *first_ready(const struct transport *t)
 {
     struct heap_node *node = t->rest == AWAKE ? heap_first(&t->ready) : NULL;
-    struct destination *d;
+
+    return node == NULL ? NULL : CONTAINER_OF(node, struct destination, ready_node);
+}
+
+struct entry *entry_choose(struct transport *t, int64_t now_us)
+{
+    struct destination *d = first_ready(t);
     struct entry *e;
 
-    if (node == NULL)
+    if (d == NULL)
         return NULL;
-    d = CONTAINER_OF(node, struct destination, ready_node);
+    if (job_overtake(destination_first_peer(d)->job, now_us))
+        d = first_ready(t);
     e = pop(d);
+    job_served(e->job);
     if (d->last_end_us != 0 && now_us - d->last_end_us <= SECONDS(1))
         d->back_to_back = true;
     else if (d->busy == 0)

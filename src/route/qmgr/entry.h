@@ -1,7 +1,7 @@
 /* route/qmgr/entry.h - recipients that go in one delivery request: from the line to the end of the delivery.
  *
  * Chosen is the entry of the lowest-ranking job that has one at a destination whose window is open; within a job its
- * destinations take turns.  Nothing here waits.  Depends on: schedule.h. */
+ * destinations take turns.  Before that a small job may overtake a large one (job.h).  Nothing here waits.  Depends on: schedule.h. */
 #ifndef ROUTE_QMGR_ENTRY_H
 #define ROUTE_QMGR_ENTRY_H
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
+#include "core/base/clock.h"
 #include "route/qmgr/job.h"
 #include "route/qmgr/state.h"
 
@@ -20,6 +21,7 @@ struct message *message_new(slice id)
 
     memcpy(m->id, id.p, id.n);
     scheduled_init(&m->scheduled);
+    m->scheduled.queued_us = clock_monotonic_us();
     batch_init(&m->first, m);
     return m;
 }

@@ -40,10 +40,11 @@ static size_t batch_most(void)
     return free_slots < least ? least : free_slots;
 }
 
-static void check_count(const struct message *m)
+static void after_reading(struct message *m)
 {
     int64_t missing = m->envelope.size.recipients - m->cursor.counted;
 
+    m->scheduled.unread = m->cursor.next_offset == 0 ? 0 : m->cursor.unread;
     if (m->cursor.next_offset == 0 && missing != 0)
         event_warning("%s: rcpt count mismatch (%lld)", m->id, (long long)missing);
 }
@@ -65,10 +66,11 @@ struct batch *read_more(struct message *m)
         /* What is known is finished; the rest has another chance when the file is read from its start. */
         event_warning("%s: reading more recipients: %s", m->id, err.text);
         m->cursor.next_offset = 0;
+        m->scheduled.unread = 0;
         m->deferred = true;
         b->count = 0;
     } else {
-        check_count(m);
+        after_reading(m);
     }
     batch_count(b);
     return b;
@@ -118,6 +120,6 @@ bool read_message(struct message *m, mode_t mode)
     batch_count(&m->first);
     event_queued(&(struct event_queued){message_id(m), m->envelope.sender, m->envelope.size.content_bytes,
                                         (int)m->envelope.size.recipients});
-    check_count(m);
+    after_reading(m);
     return true;
 }

@@ -31,6 +31,9 @@ struct transport_rules {
     int64_t transport_rate_delay_us;   /* between deliveries over the transport */
     int64_t dead_us;                   /* how long the transport rests after a failure */
     int64_t destination_dead_us;       /* how long a destination does */
+    /* A small job may overtake a large one, which earns a slot for that with every so many of its deliveries (0: never);
+     * only one that earns so many slots in its life is large; so many may be lent; and the price is lowered by so much. */
+    int slot_cost, minimum_slots, slot_loan, slot_discount_percent;
 };
 
 struct schedule {
@@ -79,6 +82,7 @@ struct scheduled {
     struct list jobs; /* struct job.message_jobs */
     int64_t rank;     /* 0: none yet */
     unsigned entries; /* waiting or being delivered */
+    int64_t queued_us, unread; /* the driver's: since when it is here, and recipients that are not in line yet */
 };
 
 struct job {
@@ -87,11 +91,17 @@ struct job {
     struct list fellows, message_jobs;
     int64_t rank;
     unsigned waiting, chosen, finished; /* entries */
-    struct peer *latest;
+    struct list peers;                  /* struct peer.fellows */
+    /* Overtaking: deliveries that count towards slots; whom it overtook, with how much of the price not yet used; and who
+     * has overtaken it. */
+    int64_t earned, unused;
+    struct job *overtook;
+    struct list overtakers, among_overtakers;
 };
 
 struct peer {
     struct heap_node node; /* destination.peers */
+    struct list fellows;   /* job.peers */
     struct job *job;
     struct destination *destination;
     struct list entries; /* struct entry.queue */

@@ -252,6 +252,97 @@ static void rate_delays(void **state)
     assert_ptr_equal(schedule_wake(s, SECONDS(4)), t);
 }
 
+/* Owners are texts of one letter. */
+static char large_one[] = "B", small_one[] = "s", later_one[] = "l";
+
+/* Serves all of T's, one at a time, and writes down whose each is. */
+static void serve_all(struct transport *t, char *order)
+{
+    struct entry *e;
+
+    while ((e = entry_choose(t, 1)) != NULL) {
+        *order++ = *(const char *)e->owner;
+        entry_release(e, 1);
+    }
+    *order = 0;
+}
+
+static void small_jobs_overtake_a_large_one(void **state)
+{
+    static const struct {
+        int cost, loan, discount, minimum;
+        unsigned large;
+        int64_t unread;
+        const char *order;
+    } rows[] = {
+        {5, 3, 50, 3, 20, 0, "BsBBBBBsBBBBBsBBBBBBBBB"},
+        {5, 3, 50, 3, 14, 0, "BBBBBBBBBBBBBBsss"},     /* it would not earn three slots */
+        {5, 3, 50, 3, 14, 6, "BsBBBBBsBBBBBsBBB"},     /* it would, with what is not read yet */
+        {0, 3, 50, 3, 20, 0, "BBBBBBBBBBBBBBBBBBBBsss"},
+        {2, 0, 0, 3, 8, 0, "BBsBBsBBsBB"},             /* paid in advance */
+        {2, 0, 50, 3, 8, 0, "BsBBsBBsBBB"},            /* half the price of one is none */
+    };
+    struct schedule *s = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct scheduled large, small[3];
+        struct transport *t;
+        char name[] = "smtp0", order[64];
+
+        rules.slot_cost = rows[i].cost;
+        rules.slot_loan = rows[i].loan;
+        rules.slot_discount_percent = rows[i].discount;
+        rules.minimum_slots = rows[i].minimum;
+        rules.window.limit = rules.window.initial = 1;
+        name[4] = (char)('0' + i);
+        t = schedule_transport(s, slice_text(name));
+        scheduled_init(&large);
+        large.unread = rows[i].unread;
+        for (unsigned n = 0; n < rows[i].large; n++)
+            entry_add(&large, schedule_destination(t, S("a"), S("a")), nobody, 1, large_one);
+        for (int n = 0; n < 3; n++) {
+            scheduled_init(&small[n]);
+            entry_add(&small[n], schedule_destination(t, S("a"), S("a")), nobody, 1, small_one);
+        }
+        serve_all(t, order);
+        assert_string_equal(order, rows[i].order);
+    }
+}
+
+/* Who has not used his slots gives them back. */
+static void slots_that_are_not_needed(void **state)
+{
+    struct schedule *s = *state;
+    struct scheduled large, small, later;
+    struct transport *t;
+    char order[64];
+    struct entry *e;
+
+    rules.slot_cost = 5;
+    rules.slot_loan = rules.minimum_slots = 3;
+    rules.slot_discount_percent = 50;
+    rules.window.limit = rules.window.initial = 1;
+    t = schedule_transport(s, S("smtp"));
+    scheduled_init(&large);
+    scheduled_init(&small);
+    scheduled_init(&later);
+    for (int i = 0; i < 30; i++)
+        entry_add(&large, to(s, "a"), nobody, 1, large_one);
+    e = entry_choose(t, 1);
+    entry_release(e, 1);
+    for (int i = 0; i < 2; i++)
+        entry_add(&small, to(s, "a"), nobody, 1, small_one);
+    e = entry_choose(t, 1);
+    assert_string_equal(e->owner, "s");
+    entry_release(e, 1);
+    e = entry_take(to(s, "a")); /* its second goes elsewhere */
+    assert_string_equal(e->owner, "s");
+    entry_drop(e);
+    entry_add(&later, to(s, "a"), nobody, 1, later_one);
+    serve_all(t, order);
+    assert_memory_equal(order, "BBBBBlB", 7);
+}
+
 static void many_messages_to_one_blocked_destination_are_cheap(void **state)
 {
     enum { MANY = 20000 };
@@ -295,6 +386,8 @@ int main(void)
         CASE(a_late_success_revives),
         CASE(a_dead_transport),
         CASE(rate_delays),
+        CASE(small_jobs_overtake_a_large_one),
+        CASE(slots_that_are_not_needed),
         CASE(many_messages_to_one_blocked_destination_are_cheap),
     };
 

@@ -50,6 +50,10 @@ void settings_configure(void *params, struct transport *t)
                            "default_destination_concurrency_negative_feedback");
     t->rules.rate_delay_us = duration(p, t, "_destination_rate_delay", "default_destination_rate_delay");
     t->rules.transport_rate_delay_us = duration(p, t, "_transport_rate_delay", "default_transport_rate_delay");
+    t->rules.slot_cost = number(p, t, "_delivery_slot_cost", "default_delivery_slot_cost", 5);
+    t->rules.slot_loan = number(p, t, "_delivery_slot_loan", "default_delivery_slot_loan", 3);
+    t->rules.slot_discount_percent = number(p, t, "_delivery_slot_discount", "default_delivery_slot_discount", 50);
+    t->rules.minimum_slots = number(p, t, "_minimum_delivery_slots", "default_minimum_delivery_slots", 3);
     t->rules.dead_us = p->transport_retry_time_us;
     t->rules.destination_dead_us = p->minimal_backoff_time_us;
 }

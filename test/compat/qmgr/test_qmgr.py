@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
+import threading
 import time
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from harness.oracle import Postfix
-from harness.sink import sink
+from harness.sink import Sink, listening, sink
 
 from .conftest import Maker
 
@@ -171,6 +174,40 @@ client.recv(65536)
 client.close()
 os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 1))
 """
+
+
+class Gate(Sink):
+    """Lets nothing in before it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.reached.set()
+        while not self.opened.is_set():
+            await asyncio.sleep(0.01)
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.mark.parametrize(("main", "order"), [
+    pytest.param([], "BsBBBBBsBBBBBsBBBBBBBBB", id="default"),
+    pytest.param(["smtp_delivery_slot_cost = 0"], "B" * 20 + "sss", id="never"),
+    pytest.param(["smtp_delivery_slot_cost = 2", "smtp_delivery_slot_loan = 0", "smtp_delivery_slot_discount = 0"], "BBsBBsBBsBBBBBBBBBBBBBB",
+                 id="in-advance"),
+])
+def test_small_messages_overtake_a_large_one(swapped: Maker, main: list[str], order: str) -> None:
+    system = swapped("qmgr", [RELAY, "initial_destination_concurrency = 1", "smtp_destination_concurrency_limit = 1",
+                              "smtp_destination_recipient_limit = 2", *main])
+    gate = Gate()
+    with listening(system, gate, NEXT_HOP):
+        system.send(*(f"x{number}@far.example" for number in range(40)), sender="B@mx.test.invalid")
+        assert gate.reached.wait(20)
+        for _ in range(3):
+            system.send("x@far.example", sender="s@mx.test.invalid")
+        system.log.wait(r"from=<s@.*queue active", count=3)
+        gate.opened.set()
+        assert "".join(message.sender[0] for message in gate.wait(23)) == order
 
 
 def test_nothing_is_lost_or_doubled_under_load(swapped: Maker) -> None:
