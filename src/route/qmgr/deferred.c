@@ -2,6 +2,7 @@
 
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
+#include "route/qmgr/watch.h"
 
 enum { SCAN_SLICE = 200 /* names looked at in a row */ };
 
@@ -87,12 +88,44 @@ static bool rescan(bool full, bool all)
     return alive;
 }
 
+static void look_again(slice id)
+{
+    char path[QUEUE_PATH_MOST];
+    struct stat st;
+
+    if (id.n > QUEUE_ID_MOST || !queue_path(&qmgr.layout, S(QUEUE_DEFERRED), id, path))
+        return;
+    if (queue_file_check(path, &st) == QUEUE_FILE_READY)
+        due_put(&qmgr.due, id, deferred_until(&st), st.st_ino, st.st_size);
+    else
+        due_remove(&qmgr.due, id);
+    qmgr_kick_intake();
+}
+
+/* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
+static void seen(slice id, enum watch_change change)
+{
+    bool known = due_find(&qmgr.due, id) != NULL;
+
+    if (change == WATCH_CHANGED || known == (change == WATCH_WENT))
+        look_again(id);
+}
+
+static void missed(void)
+{
+    qmgr.scan_deferred = true;
+    waitq_wake_all(&qmgr.rescan);
+}
+
 void deferred_run(void *unused)
 {
+    static const struct watch_calls calls = {seen, missed};
     bool full = true;
     struct err err;
 
     (void)unused;
+    if (!watch_queue(QUEUE_DEFERRED, &calls, &err))
+        event_warning("%s; what others do there is seen every queue_run_delay only", err.text);
     for (;;) {
         bool all = qmgr.scan_all;
 

@@ -1,0 +1,133 @@
+#include "route/qmgr/watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "core/base/bug.h"
+#include "core/run/task.h"
+#include "mail/queue/id.h"
+
+enum {
+    EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
+    READ_BYTES = 3000, /* of a task's stack; some fifty events */
+    FOLDERS_MOST = 5000,
+};
+
+/* The one watch of a process. */
+struct watch {
+    const struct watch_calls *calls;
+    int fd;
+    char **folders; /* by the kernel's number of the watch; NULL: none */
+    size_t folder_cap, folder_count;
+};
+
+static void remember(struct watch *w, size_t number, const char *path)
+{
+    if (number >= w->folder_cap) {
+        size_t cap = number < 32 ? 64 : number * 2;
+
+        w->folders = xrealloc_array(w->folders, cap, sizeof *w->folders);
+        memset(w->folders + w->folder_cap, 0, (cap - w->folder_cap) * sizeof *w->folders);
+        w->folder_cap = cap;
+    }
+    if (w->folders[number] == NULL)
+        w->folder_count++;
+    free(w->folders[number]);
+    w->folders[number] = xstrndup(path, strlen(path));
+}
+
+static void forget(struct watch *w, size_t number)
+{
+    if (number >= w->folder_cap || w->folders[number] == NULL)
+        return;
+    w->folder_count--;
+    free(w->folders[number]);
+    w->folders[number] = NULL;
+}
+
+/* PATH and the folders of one letter in it, as deep as they go.  False: PATH is not watched. */
+static bool add(struct watch *w, const char *path)
+{
+    int number = w->folder_count < FOLDERS_MOST ? inotify_add_watch(w->fd, path, EVENTS) : -1;
+    struct dirent *entry;
+    DIR *dir;
+
+    if (number < 0)
+        return false;
+    remember(w, (size_t)number, path);
+    dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        char inner[QUEUE_PATH_MOST];
+        int n = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+
+        if (strlen(entry->d_name) == 1 && queue_id_valid(slice_text(entry->d_name)) && n < (int)sizeof inner)
+            (void)add(w, inner); /* a file of that name is refused */
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+    return true;
+}
+
+static void folder_event(struct watch *w, const struct inotify_event *e)
+{
+    char path[QUEUE_PATH_MOST];
+
+    if ((e->mask & (IN_CREATE | IN_MOVED_TO)) == 0 || (size_t)e->wd >= w->folder_cap || w->folders[e->wd] == NULL ||
+        strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
+        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd], e->name) >= (int)sizeof path)
+        return;
+    (void)add(w, path);
+    w->calls->missed(); /* what was put into it before it was watched */
+}
+
+static void event(struct watch *w, const struct inotify_event *e)
+{
+    slice name = e->len > 0 ? slice_text(e->name) : (slice){0};
+
+    if ((e->mask & IN_Q_OVERFLOW) != 0)
+        w->calls->missed();
+    else if ((e->mask & IN_IGNORED) != 0)
+        forget(w, (size_t)e->wd);
+    else if ((e->mask & IN_ISDIR) != 0)
+        folder_event(w, e);
+    else if (queue_id_valid(name))
+        w->calls->name(name, (e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0  ? WATCH_WENT
+                             : (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME
+                                                                          : WATCH_CHANGED);
+}
+
+static void on_events(int fd, void *arg)
+{
+    _Alignas(struct inotify_event) char bytes[READ_BYTES];
+    ssize_t n = read(fd, bytes, sizeof bytes);
+
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *e = (const void *)(bytes + at);
+
+        event(arg, e);
+        at += (ssize_t)(sizeof *e + e->len);
+    }
+}
+
+bool watch_queue(const char *queue, const struct watch_calls *calls, struct err *err)
+{
+    struct watch *w = xcalloc(1, sizeof *w);
+
+    w->calls = calls;
+    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (w->fd >= 0 && add(w, queue) && fd_watch(w->fd, on_events, w, err))
+        return true;
+    (void)err_sys(err, "watch %s", queue);
+    for (size_t i = 0; i < w->folder_cap; i++)
+        free(w->folders[i]);
+    free(w->folders);
+    if (w->fd >= 0)
+        (void)close(w->fd);
+    free(w);
+    return false;
+}
