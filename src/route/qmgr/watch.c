@@ -73,16 +73,25 @@ static bool add(struct watch *w, const char *path)
     return true;
 }
 
+static bool is_watched(const struct watch *w, const char *path)
+{
+    for (size_t i = 0; i < w->folder_cap; i++)
+        if (w->folders[i] != NULL && strcmp(w->folders[i], path) == 0)
+            return true;
+    return false;
+}
+
+/* A folder has come, or has got other rights: perhaps it can be watched now. */
 static void folder_event(struct watch *w, const struct inotify_event *e)
 {
     char path[QUEUE_PATH_MOST];
 
-    if ((e->mask & (IN_CREATE | IN_MOVED_TO)) == 0 || (size_t)e->wd >= w->folder_cap || w->folders[e->wd] == NULL ||
-        strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
-        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd], e->name) >= (int)sizeof path)
+    if ((e->mask & (IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF)) != 0 || (size_t)e->wd >= w->folder_cap ||
+        w->folders[e->wd] == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
+        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd], e->name) >= (int)sizeof path || is_watched(w, path))
         return;
-    (void)add(w, path);
-    w->calls->missed(); /* what was put into it before it was watched */
+    if (add(w, path))
+        w->calls->missed(); /* what was put into it before it was watched */
 }
 
 static void event(struct watch *w, const struct inotify_event *e)
