@@ -10,20 +10,21 @@ from collections.abc import Iterator
 from .installed import Installed
 from .room import in_network
 
-NEAR, FAR = "192.0.2.1", "192.0.2.25"
+NEAR, FAR, SILENT = "192.0.2.1", "192.0.2.25", "192.0.2.26"
 
 _CABLE = f"""
 ip link add near type veth peer name far netns $1
 ip addr add {NEAR}/24 dev near
 ip link set near up
 nsenter -t $1 -n ip addr add {FAR}/24 dev far
+nsenter -t $1 -n ip addr add {SILENT}/24 dev far
 nsenter -t $1 -n ip link set far up
 nsenter -t $1 -n ip link set lo up
 """
 
 
 class Neighbour:
-    """At FAR; the room's own machine is at NEAR.  It ends with the room."""
+    """At FAR, and at SILENT, where nothing is meant to listen; the room's own machine is at NEAR.  It ends with the room."""
 
     def __init__(self, system: Installed) -> None:
         keeper = system.spawn(["unshare", "-n", "sh", "-c", "echo $$; exec sleep 100000"], stdout=subprocess.PIPE)

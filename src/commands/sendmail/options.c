@@ -183,7 +183,7 @@ static void one_option(struct sendmail_options *o, int letter, const char *argum
         o->trace_flags = o->trace_flags == 0 ? 1024 : o->trace_flags;
         break;
     case '?':
-        event_fatal("usage: sendmail [options] [address...]");
+        event_fatal("usage: sendmail [options]");
     default:
         break; /* Sendmail's own: -A -L -O -U -d -e -h -m -n -p */
     }

@@ -30,8 +30,6 @@ static struct name *add_name(struct delivery *d, const struct origin *o, slice a
     }
     address_split(n->address, &n->local, &n->domain);
     address_split_extension(n->local, slice_text(world.params->recipient_delimiter), &n->base, &n->extension);
-    if (n->extension.n == 0)
-        n->base = n->local;
     n->from = o;
     n->depth = depth;
     *d->last_name = n;
@@ -71,7 +69,7 @@ static bool is_alias(struct delivery *d, const struct name *n)
     if (n->plain)
         return false;
     return (!slice_eq_case(n->local, self) && alias_expand(d, n, n->local, S(""))) ||
-           (n->extension.n > 0 && !slice_eq_case(n->base, self) &&
+           (n->base.n < n->local.n && !slice_eq_case(n->base, self) &&
             alias_expand(d, n, n->base, slice_skip(n->local, n->base.n)));
 }
 

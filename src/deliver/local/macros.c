@@ -45,7 +45,7 @@ bool macros_expand(const struct name *n, const struct user *u, const char *param
     set(&values, "recipient", n->address, filter);
     set(&values, "extension", n->extension, filter);
     set(&values, "recipient_delimiter",
-        n->extension.n > 0 ? slice_head(slice_skip(n->local, n->base.n), 1) : slice_head(delimiters, 1), filter);
+        n->base.n < n->local.n ? slice_head(slice_skip(n->local, n->base.n), 1) : slice_head(delimiters, 1), filter);
     set(&values, "home", slice_text(u != NULL ? u->home : ""), filter);
     set(&values, "shell", slice_text(u != NULL ? u->shell : ""), filter);
     ok = conf_expand(&values, NULL, NULL, parameter, slice_text(text), out, &err);

@@ -248,6 +248,7 @@ enum walk_result access_mail(struct walk *w, struct table *t, slice mail, struct
         return result;
     address_split(mail, &local, &domain);
     address_split_extension(local, slice_text(w->params->recipient_delimiter), &base, &extension);
+    extension = slice_skip(local, base.n); /* with its delimiter, and be it that alone */
     if (extension.n > 0 && domain.n > 0)
         result = look_joined(w, t, base, domain, subject, &found);
     if (!found && domain.n > 0)

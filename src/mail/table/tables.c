@@ -176,8 +176,7 @@ static enum table_got search_address(struct address_search *s, slice address, un
     address_split(address, &local, &domain);
     slice at_domain = domain.n > 0 ? (slice){domain.p - 1, domain.n + 1} : S("");
     address_split_extension(local, s->how->delimiters, &base, &extension);
-    if (extension.n > 0) /* with its delimiter */
-        extension = slice_skip(local, base.n);
+    extension = slice_skip(local, base.n); /* with its delimiter, and be it that alone */
     if (what & ADDRESS_FULL) {
         got = try_forms(s, false, local, at_domain);
         if (got != TABLE_NOT_FOUND)

@@ -96,6 +96,7 @@ static enum line_kind take_content(struct session *s, struct intake *in)
 
 static bool conclude(struct session *s, int64_t status, slice reason)
 {
+    struct dsn_code dsn = {5, 7, 1};
     struct cleanup_reply reply;
 
     s->data_bytes = -1;
@@ -104,11 +105,13 @@ static bool conclude(struct session *s, int64_t status, slice reason)
         s->errors = s->junk = 0;
         return session_say(s, "250 2.0.0 Ok: queued as %s", s->t.submission.queue_id);
     }
-    if ((status & CLEANUP_CONTENT) != 0 && reason.n > 0)
-        return session_say(
-            s, ascii_is_digit(reason.p[0]) && reason.n > 3 && reason.p[3] == ' ' ? "%.*s" : "550 5.7.1 %.*s",
-            S_ARG(reason));
     reply = cleanup_reply_of(status);
+    if ((status & (CLEANUP_CONTENT | CLEANUP_TEMPORARY)) != 0 && reason.n > 0) { /* which begins with a status of its own */
+        bool coded = cut_dsn_code(&reason, &dsn);
+
+        return session_say(s, "%d %d.%d.%d %.*s", dsn.class == 4 ? 451 : 550, dsn.class, dsn.subject, dsn.detail,
+                           S_ARG(coded ? slice_trim(reason) : reason));
+    }
     return session_say(s, "%d %s %s", reply.code, reply.dsn, reply.text);
 }
 
