@@ -77,7 +77,7 @@ COMMANDS = (
     Case("missing", ["aN"], aliases=['aN: "|/nonexistent/prog"'], free=r"local: fatal: .*|\(temporary failure.*|\[\d+\]"),
     Case("missing word", ["aN"], aliases=['aN: "|nonexistent-prog"']),
     Case("missing word, shell", ["aN"], aliases=['aN: "|nonexistent-prog >/dev/null"']),
-    Case("much output", ["aN"], aliases=['aN: "|yes 1234567890 | head -c 100000; exit 1"']),
+    Case("much output", ["aN"], aliases=['aN: "|yes quite long | head -c 100000; exit 1"']),
     Case("strange output", ["aN"], aliases=[r'''aN: "|printf 'a\001b\303\251c\377d\r\ne\tf'; exit 1"''']),
     Case("too long", ["aN"], aliases=['aN: "|exec sleep 60"']),
     Case("too long, with output", ["aN"], aliases=['aN: "|echo slow; sleep 60; exit 0"']),

@@ -52,6 +52,10 @@ def numbered(text: str, number: int) -> str:
     return re.sub(r"\bN\b|(?<=[a-z])N\b|(?<=[a-z])N(?=[-+a-z])", str(number), text)
 
 
+LINE_SHOWN = 1800
+"""Log lines are cut at 2000 bytes, delays and queue ids included, so that where they end is another in each run."""
+
+
 def common(text: str) -> str:
     """Without what is another in each run."""
     text = re.sub(r"\b\d{10}\.P\d+\.[^\s:]+", "TMPNAME", text)
@@ -60,7 +64,7 @@ def common(text: str) -> str:
     text = re.sub(r"delay=[\d.]+, delays=[\d./]+, ", "", text)
     text = re.sub(r"<\d{14}\.ID@", "<TIME.ID@", text)
     text = re.sub(r"\w{3},? +\d+ \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \(\w+\)", "DATE", text)
-    return re.sub(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", "DATE", text)
+    return re.sub(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", "DATE", text)[:LINE_SHOWN]
 
 
 class Runner:
