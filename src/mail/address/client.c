@@ -171,15 +171,15 @@ static bool resolved_from(const struct entry *e, struct arena *arena, struct res
     return true;
 }
 
-bool address_resolve(struct address_client *c, slice sender, slice internal, struct arena *arena, deadline by,
-                     struct resolved *out, struct err *err)
+static bool resolve(struct address_client *c, slice request, slice sender, slice internal, struct arena *arena, deadline by,
+                    struct resolved *out, struct err *err)
 {
     AUTO_BUF struct buf key = BUF_INIT(8192);
-    struct resolve_ask question = {S("resolve"), sender, internal};
+    struct resolve_ask question = {request, sender, internal};
     struct resolve_answer answer;
     struct entry *e;
 
-    make_key(&key, 'r', sender, internal);
+    make_key(&key, request.p[0], sender, internal);
     e = key.overflow ? NULL : recall(c, buf_slice(&key));
     if (e != NULL)
         return resolved_from(e, arena, out, err);
@@ -197,4 +197,16 @@ bool address_resolve(struct address_client *c, slice sender, slice internal, str
     e->c_bytes = answer.recipient.n;
     e->flags = answer.flags;
     return true;
+}
+
+bool address_resolve(struct address_client *c, slice sender, slice internal, struct arena *arena, deadline by,
+                     struct resolved *out, struct err *err)
+{
+    return resolve(c, S("resolve"), sender, internal, arena, by, out, err);
+}
+
+bool address_resolve_probe(struct address_client *c, slice sender, slice internal, struct arena *arena, deadline by,
+                           struct resolved *out, struct err *err)
+{
+    return resolve(c, S("verify"), sender, internal, arena, by, out, err);
 }

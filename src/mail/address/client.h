@@ -27,5 +27,8 @@ struct resolved {
 /* SENDER may be empty.  RESOLVE_FAIL in flags: trivial-rewrite could not tell (temporary). */
 MUST_CHECK bool address_resolve(struct address_client *c, slice sender, slice internal, struct arena *arena, deadline by,
                                 struct resolved *out, struct err *err);
+/* The way of verify(8)'s probes, which the address_verify_* parameters may make another one. */
+MUST_CHECK bool address_resolve_probe(struct address_client *c, slice sender, slice internal, struct arena *arena, deadline by,
+                                      struct resolved *out, struct err *err);
 
 #endif

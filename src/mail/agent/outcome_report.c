@@ -145,25 +145,14 @@ static void report_user_probe(struct agent_request *r, size_t index, const struc
     mark_done(r, index);
 }
 
-/* Under the address that was asked for, and under what became of it. */
-static bool tell_verify(const struct agent_request *r, const struct recipient *one, const struct outcome *o)
-{
-    struct err err;
-
-    if ((one->original.n == 0 || slice_eq(one->original, one->address) ||
-         report_verify(one->original, o->kind, o->reason, patience(), &err)) &&
-        report_verify(one->address, o->kind, o->reason, patience(), &err))
-        return true;
-    event_warning("%.*s: %s", S_ARG(r->wire.queue_id), err.text);
-    return false;
-}
-
 static void report_mta_probe(struct agent_request *r, size_t index, const struct outcome *o)
 {
-    bool good = o->kind == OUTCOME_DELIVERED;
-    bool told = (good || service_params()->address_verify_negative_cache) && tell_verify(r, &r->recipients[index], o);
+    struct err err;
+    slice word;
 
-    log_attempt(r, index, o, good ? S("deliverable") : told ? S("undeliverable") : S("undeliverable-but-not-cached"));
+    if (!report_probe(&r->recipients[index], o, patience(), &word, &err))
+        event_warning("%.*s: %s", S_ARG(r->wire.queue_id), err.text);
+    log_attempt(r, index, o, word);
     mark_done(r, index);
 }
 

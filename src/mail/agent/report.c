@@ -119,7 +119,7 @@ bool report_one(const struct status_flush *f, const struct recipient *r, const s
     return demand(BOUNCE_SERVICE, STATUS_PROTOCOL, &status_one_shape, &message, by, err);
 }
 
-bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err)
+static bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err)
 {
     static const int status[] = {
         [OUTCOME_DELIVERED] = VERIFY_OK, [OUTCOME_DEFERRED] = VERIFY_DEFER, [OUTCOME_BOUNCED] = VERIFY_BOUNCE};
@@ -127,6 +127,21 @@ bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline
         .request = S("update"), .address = address, .recipient_status = status[kind], .reason = reason};
 
     return demand(service_params()->address_verify_service_name, VERIFY_PROTOCOL, &verify_update_shape, &message, by, err);
+}
+
+bool report_probe(const struct recipient *r, const struct outcome *o, deadline by, slice *word, struct err *err)
+{
+    bool is_good = o->kind == OUTCOME_DELIVERED;
+
+    *word = is_good ? S("deliverable") : S("undeliverable-but-not-cached");
+    if (!is_good && !service_params()->address_verify_negative_cache)
+        return true;
+    if (r->original.n > 0 && !slice_eq(r->original, r->address) && !report_verify(r->original, o->kind, o->reason, by, err))
+        return false;
+    if (!report_verify(r->address, o->kind, o->reason, by, err))
+        return false;
+    *word = is_good ? S("deliverable") : S("undeliverable");
+    return true;
 }
 
 bool report_flush_add(slice site, slice queue_id, deadline by, struct err *err)

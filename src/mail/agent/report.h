@@ -18,8 +18,9 @@ MUST_CHECK bool report_flush(const char *service, const struct status_verp *f, d
 MUST_CHECK bool report_one(const struct status_flush *f, const struct recipient *r, const struct outcome *o, deadline by,
                            struct err *err);
 
-/* Tells verify(8) what a probe found. */
-MUST_CHECK bool report_verify(slice address, enum outcome_kind kind, slice reason, deadline by, struct err *err);
+/* Tells verify(8) what its probe found, under the address that was asked for and under what became of it; what is bad may
+ * not be worth telling (address_verify_negative_cache).  *WORD is for the log in any case: "deliverable". */
+MUST_CHECK bool report_probe(const struct recipient *r, const struct outcome *o, deadline by, slice *word, struct err *err);
 /* Tells flush(8) that QUEUE_ID waits for SITE.  Silent when the site has no such service. */
 MUST_CHECK bool report_flush_add(slice site, slice queue_id, deadline by, struct err *err);
 

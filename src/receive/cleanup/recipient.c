@@ -68,16 +68,15 @@ static void answer_probe(struct message *m, const struct recipient *r)
         .kind = OUTCOME_DELIVERED, .dsn = {2, 0, 0}, .reason = S("aliased to multiple recipients"), .relay = S("none")};
     const struct message_times times = {
         .arrival_us = m->arrival_us, .active_us = clock_wall_us(), .agent_us = clock_wall_us()};
-    const struct event_attempt attempt = {.id = slice_text(output_id(&m->output)),
-                                          .recipient = r,
-                                          .times = &times,
-                                          .outcome = &o,
-                                          .status_text = S("deliverable"),
-                                          .delay_digits = m->desk->params->delay_logging_resolution_limit};
+    struct event_attempt attempt = {.id = slice_text(output_id(&m->output)),
+                                    .recipient = r,
+                                    .times = &times,
+                                    .outcome = &o,
+                                    .delay_digits = m->desk->params->delay_logging_resolution_limit};
     struct err err;
 
-    if (!report_verify(r->address, o.kind, o.reason, m->by, &err))
-        event_warning("%s: verify service failure: %s", output_id(&m->output), err.text);
+    if (!report_probe(r, &o, m->by, &attempt.status_text, &err))
+        event_warning("%s: %s", output_id(&m->output), err.text);
     event_attempt(&attempt);
 }
 

@@ -9,18 +9,34 @@
 #include "route/qmgr/finish.h"
 #include "route/qmgr/state.h"
 
+/* Who keeps what became of the recipient: verify or trace for a probe, which is not worth another attempt. */
+static bool tell(const struct message *m, const struct recipient *r, const struct outcome *outcome, slice *word,
+                 struct err *err)
+{
+    deadline by = deadline_in(SECONDS(300));
+    struct outcome probed = *outcome;
+
+    if (m->is_probe)
+        return report_probe(r, outcome, by, word, err);
+    if ((m->envelope.trace_flags & DELIVERY_USER_PROBE) == 0)
+        return report_append(DEFER_SERVICE, m->envelope.trace_flags, message_id(m), r, outcome, by, err);
+    probed.action = *word = S("undeliverable");
+    return report_append(TRACE_SERVICE, m->envelope.trace_flags, message_id(m), r, &probed, by, err);
+}
+
 static void defer_recipient(const struct message *m, const struct recipient *r, const struct outcome *outcome)
 {
     const struct message_times times = {.arrival_us = m->envelope.arrival_us, .active_us = m->active_us};
+    slice word = S("");
     struct err err;
 
-    if (!report_append(DEFER_SERVICE, m->envelope.trace_flags, message_id(m), r, outcome, deadline_in(SECONDS(300)),
-                       &err))
-        event_warning("%s: %s service failure: %s", m->id, DEFER_SERVICE, err.text);
+    if (!tell(m, r, outcome, &word, &err))
+        event_warning("%s: %s", m->id, err.text);
     event_attempt(&(struct event_attempt){.id = message_id(m),
                                           .recipient = r,
                                           .times = &times,
                                           .outcome = outcome,
+                                          .status_text = word,
                                           .delay_digits = qmgr.params->delay_logging_resolution_limit});
 }
 
@@ -35,12 +51,10 @@ static void defer_run(void *arg)
     if (cut_dsn_code(&reason, &outcome.dsn))
         reason = slice_trim(reason);
     outcome.reason = reason;
-    /* An address probe is not worth another attempt. */
-    if ((b->message->envelope.trace_flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) == 0) {
-        for (size_t i = 0; i < e->count; i++)
-            defer_recipient(b->message, &e->recipients[i], &outcome);
+    for (size_t i = 0; i < e->count; i++)
+        defer_recipient(b->message, &e->recipients[i], &outcome);
+    if ((b->message->envelope.trace_flags & (DELIVERY_MTA_PROBE | DELIVERY_USER_PROBE)) == 0)
         b->message->deferred = true;
-    }
     entry_drop(e);
     free(u->reason);
     free(u);

@@ -80,6 +80,8 @@ static void take(slice queue, slice id, const char *path, mode_t mode)
         return;
     }
     map_set(&qmgr.active, id, m);
+    m->is_probe = (m->envelope.trace_flags & DELIVERY_MTA_PROBE) != 0;
+    qmgr.probes += m->is_probe;
     if (!from_deferred)
         flow_put(1);
     start_routing(m);

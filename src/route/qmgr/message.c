@@ -68,6 +68,7 @@ void message_free(struct message *m)
 {
     if (map_get(&qmgr.active, message_id(m)) == m)
         map_take(&qmgr.active, message_id(m));
+    qmgr.probes -= m->is_probe;
     if (m->first.recipients != NULL)
         batch_done(&m->first);
     arena_done(&m->first.arena);

@@ -33,6 +33,7 @@ struct message {
     bool expire;                    /* asked for by postsuper -e */
     bool was_deferred;              /* it comes from deferred/ */
     bool press;                     /* flushed: defer_transports does not count, destinations get another chance */
+    bool is_probe;                  /* verify(8)'s: counted in qmgr.probes while in memory */
     bool reading;                   /* a task is reading or routing more recipients */
 };
 

@@ -72,8 +72,8 @@ static void resolve(struct message *m, struct batch *b, struct route *r)
     struct resolved to;
     struct err err;
 
-    if (!address_resolve(qmgr.addresses, m->envelope.sender, r->recipient.address, &b->arena, deadline_in(SECONDS(3600)),
-                         &to, &err)) {
+    if (!(m->is_probe ? address_resolve_probe : address_resolve)(qmgr.addresses, m->envelope.sender, r->recipient.address,
+                                                              &b->arena, deadline_in(SECONDS(3600)), &to, &err)) {
         event_warning("%s: resolving a recipient: %s", m->id, err.text);
         route_set(r, S(RETRY), S("4.3.0 address resolver failure"));
         return;
@@ -111,6 +111,8 @@ static void choose_route(struct message *m, struct batch *b, struct route *r)
         r->recipient.address = m->envelope.redirect;
     if (m->expire)
         route_set(r, S(RETRY), S("4.7.0 message is administratively expired"));
+    else if (m->is_probe && qmgr.probes > (size_t)qmgr.params->address_verify_pending_request_limit)
+        route_set(r, S(RETRY), S("4.3.2 Too many address verification requests"));
     else if (m->envelope.filter.n > 0)
         split_filter(m->envelope.filter, r);
     else

@@ -30,6 +30,7 @@ struct qmgr {
     struct due due;
     struct map active;              /* struct message by id */
     size_t recipients;              /* in memory */
+    size_t probes;                  /* of those messages, from verify(8) */
     unsigned routing;               /* messages */
     struct list undeliverable;      /* struct undeliverable: what not even the retry transport takes */
     struct waitq undeliverable_came;

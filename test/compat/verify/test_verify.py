@@ -189,3 +189,61 @@ def test_what_a_probe_looks_like(made: Maker) -> None:
         "named_attribute: dsn_orig_rcpt=rfc822;x@far.x", "original_recipient: x@far.x", "recipient: x@far.x",
         "Received: by mx.test.invalid (Postfix)", "\tid ID; DATE", "Date: DATE", "Message-Id: <TIME.ID@mx.test.invalid>", "From: double-bounce@mx.test.invalid",
     ]
+
+
+#            recipient, relay, text of the outcome with the address_verify_ parameters, and without
+WAYS = [
+    ("x@far.example", 1, "4.4.1", "connect to 127.0.0.1[127.0.0.1]:2611: Connection refused", "connect to 127.0.0.1[127.0.0.1]:2610: Connection refused"),
+    ("x@relay.example", 2, "2.0.0", "relayed", "normal relay"),
+    ("x@virtual.example", 2, "2.0.0", "virtual", "normal virtual"),
+    ("alice@mx.test.invalid", 2, "2.0.0", "local", "delivers to mailbox"),
+    ("x@map.example", 2, "2.0.0", "special", "normal"),
+    ("x@error.example", 5, "5.7.1", "no", "yes"),
+    ("x@late.example", 4, "4.3.2", "deferred transport", "deferred transport"),
+    ("x@gone.example", 4, "4.3.0", "mail transport unavailable", "mail transport unavailable"),
+]
+
+
+def test_the_way_of_probes(made: Maker) -> None:
+    """The address_verify_ parameters are for verify's probes alone, not for those of sendmail -bv."""
+    system = made([
+        "address_verify_relayhost = [127.0.0.1]:2611", "relayhost = [127.0.0.1]:2610", "relay_domains = relay.example", "virtual_mailbox_domains = virtual.example",
+        "address_verify_local_transport = discard:local", "address_verify_relay_transport = discard:relayed", "relay_transport = discard:normal relay",
+        "address_verify_virtual_transport = discard:virtual", "virtual_transport = discard:normal virtual", "defer_transports = late",
+        "transport_maps = inline:{ map.example=discard:normal, gone.example=gone:, late.example=late:, {error.example=discard:yes} }",
+        "address_verify_transport_maps = inline:{ map.example=discard:special, gone.example=gone:, late.example=late:, {error.example=error:5.7.1 no} }",
+    ])
+    converse(system, "private/verify", [query(way[0]) for way in WAYS])
+    system.run(["sendmail", "-bv", *(way[0] for way in WAYS)], input="")
+    for recipient, _, _, probed, asked in WAYS:
+        for reason in (probed, asked):
+            system.log.wait(rf"to=<{recipient}>, relay=\w+, .* status=(un)?deliverable \({re.escape(reason)}\)")
+    system.wait_queue()
+    assert {recipient: dump(system)[recipient] for recipient, *_ in WAYS} == {
+        recipient: f"{0 if dsn[0] == '2' else 1 if dsn[0] == '4' else 2}:0:TIME-0:{reason}" for recipient, _, dsn, reason, _ in WAYS}
+
+
+def test_too_many_probes(made: Maker) -> None:
+    system = made(["address_verify_pending_request_limit = 1", "transport_maps = static:smtp:[127.0.0.1]:2600"])
+    with system.network():
+        silent = socket.create_server(("127.0.0.1", 2600))
+    with silent:
+        converse(system, "private/verify", [query("x@1.x")])
+        system.log.wait(r"from=<double-bounce@mx.test.invalid>, size=\d+, nrcpt=1 \(queue active\)")
+        converse(system, "private/verify", [query("x@2.x")])
+        system.log.wait(r"error\[\d+\]: \w+: to=<x@2\.x>, relay=none, .* dsn=4\.3\.2, status=undeliverable \(Too many address verification requests\)")
+    system.log.wait(r"to=<x@1\.x>.* status=undeliverable \(")
+    system.wait_queue()
+    assert dump(system)["x@2.x"] == "1:0:TIME-0:Too many address verification requests"
+
+
+def test_no_agent_at_all(made: Maker) -> None:
+    """What not even the retry service can be told of, the queue manager tells verify and trace itself."""
+    system = made(["transport_maps = static:gone:", "virtual_alias_maps = inline:{ {asked@x = x@x} }"])
+    (system.spool / "private/retry").unlink()
+    converse(system, "private/verify", [query("asked@x")])
+    system.run(["sendmail", "-bv", "-f", "", "y@x"], input="")
+    system.log.wait(r"qmgr\[\d+\]: \w+: to=<x@x>, orig_to=<asked@x>, relay=none, .* dsn=4\.3\.0, status=undeliverable \(mail transport unavailable\)")
+    system.log.wait(r"qmgr\[\d+\]: \w+: to=<y@x>, .*relay=none, .* dsn=4\.3\.0, status=undeliverable \(mail transport unavailable\)")
+    system.log.wait(r"qmgr\[\d+\]: \w+: removed", count=2)
+    assert {key: dump(system)[key] for key in ("asked@x", "x@x")} == dict.fromkeys(("asked@x", "x@x"), "1:0:TIME-0:mail transport unavailable")
