@@ -68,15 +68,16 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(system: Network, port: int = 0, replies: Mapping[str, str] | None = None, *, address: str = "127.0.0.1") -> Iterator[Sink]:
-    """Listens on ADDRESS:PORT in the system's network; PORT 0 takes a free one."""
+def sink(system: Network, port: int = 0, replies: Mapping[str, str] | None = None, *, address: str = "127.0.0.1",
+         protocol: type[SMTP] = SMTP) -> Iterator[Sink]:
+    """Listens on ADDRESS:PORT in the system's network; PORT 0 takes a free one.  PROTOCOL: aiosmtpd's SMTP or LMTP."""
     kept = Sink(replies or {})
-    with listening(system, kept, port, address):
+    with listening(system, kept, port, address, protocol):
         yield kept
 
 
 @contextlib.contextmanager
-def listening(system: Network, kept: Sink, port: int, address: str = "127.0.0.1") -> Iterator[None]:
+def listening(system: Network, kept: Sink, port: int, address: str = "127.0.0.1", protocol: type[SMTP] = SMTP) -> Iterator[None]:
     with system.network():
         listener = socket.create_server((address, port), backlog=200)
     kept.port = int(listener.getsockname()[1])
@@ -84,7 +85,7 @@ def listening(system: Network, kept: Sink, port: int, address: str = "127.0.0.1"
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(loop.create_server(lambda: SMTP(kept, hostname="sink.invalid", loop=loop), sock=listener))
+        loop.run_until_complete(loop.create_server(lambda: protocol(kept, hostname="sink.invalid", loop=loop), sock=listener))
         loop.run_forever()
         for task in asyncio.all_tasks(loop):
             task.cancel()

@@ -11,27 +11,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiosmtpd.lmtp import LMTP
 
 from harness import paths, waybill
 from harness.installed import Installed
+from harness.ipc import converse
 from harness.log import Log
 from harness.mailbox import header
 from harness.oracle import Postfix
 from harness.sink import Sink, sink
-from harness.smtp import dialogue
+from harness.smtp import Client, dialogue
 
-LESSER = ("virtual", "flush", "anvil", "proxymap", "postlogd")
+LESSER = ("virtual", "flush", "anvil", "proxymap", "postlogd", "verify", "lmtp")
 COMMANDS = ("sendmail", "postdrop", "postqueue", "postlog")
 DAEMONS = ("pickup", "cleanup", "trivial-rewrite", "qmgr", "local", "smtp", "smtpd", "error", "discard", "bounce", "showq", "master")
 
-NEXT_HOP, REFUSING, DEAD = 2600, 2601, 2699
+NEXT_HOP, REFUSING, STORE, DEAD, VERIFYING = 2600, 2601, 2602, 2699, 2525
 
 CONFIGURATION = (
     f"relayhost = [127.0.0.1]:{NEXT_HOP}",
     "mail_name = Postfix",
     "header_from_format = obsolete",
     "transport_maps = inline:{ {refused.example = smtp:[127.0.0.1]:2601}, {error.example = error:5.1.2 no such place},"
-    " {later.example = retry:4.3.0 not today}, {void.example = discard:quietly}, {dead.example = smtp:[127.0.0.1]:2699} }",
+    " {later.example = retry:4.3.0 not today}, {void.example = discard:quietly}, {dead.example = smtp:[127.0.0.1]:2699}, {store.example = lmtp:inet:127.0.0.1:2602} }",
     "fast_flush_domains = dead.example",
     "virtual_mailbox_domains = boxes.example",
     "virtual_mailbox_maps = proxy:inline:{ {carol@boxes.example = carol} }",
@@ -41,7 +43,10 @@ CONFIGURATION = (
     "smtpd_client_event_limit_exceptions =",
     "smtpd_client_recipient_rate_limit = 20",
     "maillog_file = /var/mail/log",
+    "address_verify_poll_delay = 1s",
+    "address_verify_poll_count = 15",
 )
+ROWS = [f"{VERIFYING} inet n - n - - smtpd -o smtpd_reject_unlisted_recipient=no -o smtpd_recipient_restrictions=reject_unverified_recipient"]
 
 # Warnings that say no ill of the programs: of the rate limit that is passed on purpose, and of Debian's cleanup when more
 # than a second goes by between two steps of its own; and of our master about what our programs do not have.
@@ -116,6 +121,30 @@ class Flow:
         assert refusal == "550 5.1.1 <dora@boxes.example>: Recipient address rejected: User unknown in virtual mailbox table"
         self.system.wait_queue()
 
+    def by_lmtp(self, store: Sink) -> None:
+        self.system.send("dora@store.example", text="Subject: stored\n\nbody\n", user="alice")
+        got = store.wait(1)[0]
+        assert (got.sender, got.recipients, got.helo) == ("alice@mx.test.invalid", ["dora@store.example"], "mx.test.invalid")
+        self.system.log.wait(r"/lmtp\[\d+\]: \w+: to=<dora@store\.example>, relay=127\.0\.0\.1\[127\.0\.0\.1\]:2602, .* dsn=2\.0\.0, status=sent \(250 ")
+        self.system.wait_queue()
+
+    def verified(self) -> None:
+        """By probes that verify sends, cleanup and the queue manager pass on, and the agents answer.  smtpd would wait a
+        second for each; so they are asked for before."""
+        addresses = ("alice@mx.test.invalid", "nosuch@mx.test.invalid", "erin@far.example", "carol@boxes.example", "dora@store.example", "x@refused.example")
+        converse(self.system, "private/verify", [f"request=query|address={address}" for address in addresses])
+        self.system.log.wait(r"status=(un)?deliverable \(", count=len(addresses))
+        client = Client(self.system.connect(VERIFYING))
+        client.reply()
+        said = [client.command(text)[-1] for text in (
+            "EHLO client.example", "MAIL FROM:<bob@mx.test.invalid>", *(f"RCPT TO:<{address}>" for address in addresses), "QUIT")]
+        client.close()
+        assert [reply[:3] for reply in said[2:]] == ["250", "450", "250", "250", "250", "450", "221"]
+        assert said[3] == '450 4.1.1 <nosuch@mx.test.invalid>: Recipient address rejected: unverified address: unknown user: "nosuch"'
+        assert said[7] == ("450 4.1.1 <x@refused.example>: Recipient address rejected: unverified address: host 127.0.0.1[127.0.0.1] said:"
+                           " 550 5.1.1 nobody of that name (in reply to RCPT TO command)")
+        self.system.wait_queue()
+
     def success_notice(self) -> None:
         before = len(self.system.mailbox("bob"))
         self.system.run(["sendmail", "-i", "-N", "success", "alice"], input="Subject: tell me\n\nbody\n", user="bob")
@@ -156,14 +185,16 @@ def test_mail_flows(host: str, programs: tuple[str, ...], vendor: str) -> None:
     find = {"postfix": debian, "waybill": ours}[vendor]
     with {"postfix": Postfix, "waybill": waybill.Waybill}[host](swapped={name: find(name) for name in programs}) as system:
         system.log = Log(system.room.scratch / "mail/log")
-        system.configure(CONFIGURATION)
+        system.configure(CONFIGURATION, ROWS)
         system.start()
-        with sink(system, NEXT_HOP) as next_hop, sink(system, REFUSING, {"RCPT": "550 5.1.1 nobody of that name"}):
+        with sink(system, NEXT_HOP) as next_hop, sink(system, REFUSING, {"RCPT": "550 5.1.1 nobody of that name"}), sink(system, STORE, protocol=LMTP) as store:
             flow = Flow(system, next_hop)
             flow.local()
             flow.relayed()
             flow.returned()
             flow.by_virtual()
+            flow.by_lmtp(store)
+            flow.verified()
             flow.success_notice()
             flow.discarded()
             flow.waiting()
