@@ -45,7 +45,8 @@ static bool all_digits(slice s)
     return s.n > 0;
 }
 
-static bool act_verdict(struct walk *w, slice word, slice rest, struct walk_subject subject, enum walk_result *result)
+static bool act_verdict(struct walk *w, slice word, slice rest, const char *table, struct walk_subject subject,
+                        enum walk_result *result)
 {
     const struct params *c = w->params;
     unsigned code;
@@ -53,7 +54,7 @@ static bool act_verdict(struct walk *w, slice word, slice rest, struct walk_subj
     if (slice_eq_case(word, S("DUNNO")))
         *result = WALK_ON;
     else if (slice_eq_case(word, S("OK")) || (rest.n == 0 && all_digits(word)))
-        *result = WALK_PERMIT;
+        *result = walk_permit(w, word, subject, table);
     else if (slice_eq_case(word, S("REJECT")))
         *result = refuse_with(w, c->access_map_reject_code, rest, subject);
     else if (slice_eq_case(word, S("DEFER")))
@@ -151,8 +152,8 @@ enum walk_result access_act(struct walk *w, slice value, const char *table, slic
     enum walk_result result = WALK_ON;
 
     (void)cut_word(&rest, " \t", &word);
-    rest = slice_trim(rest);
-    if (act_verdict(w, word, rest, subject, &result) || act_aside(w, word, rest, table, key, subject, &result) ||
+    (void)cut_blanks(&rest);
+    if (act_verdict(w, word, rest, table, subject, &result) || act_aside(w, word, rest, table, key, subject, &result) ||
         act_log(w, word, rest))
         return result;
     w->subject = subject;

@@ -91,18 +91,54 @@ static slice reason(struct walk *w, slice name)
     return arena_keep(w->question->arena, buf_slice(&text), S(""));
 }
 
+struct reply_names {
+    struct conf values;
+    slice allowed; /* smtpd_expansion_filter: all others become '_' */
+};
+
+/* "\\t", "\\40", "\\\"" */
+static slice unescaped(struct arena *arena, slice text)
+{
+    AUTO_BUF struct buf out = BUF_INIT(1000);
+    char c;
+
+    while (text.n > 0 && out.n < out.max - 1) {
+        c = text.p[0];
+        text = slice_skip(text, 1);
+        if (c == '\\' && cut_char(&text, 't')) {
+            c = '\t';
+        } else if (c == '\\' && text.n > 0 && text.p[0] >= '0' && text.p[0] <= '7') {
+            unsigned value = 0;
+
+            for (int i = 0; i < 3 && text.n > 0 && text.p[0] >= '0' && text.p[0] <= '7'; i++) {
+                value = value * 8 + (unsigned)(text.p[0] - '0');
+                text = slice_skip(text, 1);
+            }
+            c = (char)value;
+        } else if (c == '\\' && text.n > 0) {
+            c = text.p[0];
+            text = slice_skip(text, 1);
+        }
+        (void)buf_add_char(&out, c);
+    }
+    return arena_keep(arena, buf_slice(&out), S(""));
+}
+
 /* Values are final: a "$" in them is none that names something. */
-static void set_value(struct conf *names, const char *name, slice value)
+static void set_value(struct reply_names *names, const char *name, slice value)
 {
     AUTO_BUF struct buf escaped = BUF_INIT(REPLY_MOST);
 
-    for (size_t i = 0; i < value.n; i++)
-        if ((value.p[i] == '$' && !buf_add_char(&escaped, '$')) || !buf_add_char(&escaped, value.p[i]))
+    for (size_t i = 0; i < value.n; i++) {
+        char c = slice_find(names->allowed, value.p[i]) != SLICE_NONE ? value.p[i] : '_';
+
+        if ((c == '$' && !buf_add_char(&escaped, '$')) || !buf_add_char(&escaped, c))
             break;
-    conf_set(names, slice_text(name), buf_slice(&escaped));
+    }
+    conf_set(&names->values, slice_text(name), buf_slice(&escaped));
 }
 
-static void set_address(struct conf *names, const char *what, slice address)
+static void set_address(struct reply_names *names, const char *what, slice address)
 {
     slice local = S("<>"), domain = S("");
     char name[40];
@@ -116,7 +152,7 @@ static void set_address(struct conf *names, const char *what, slice address)
     set_value(names, name, domain);
 }
 
-static void set_values(struct walk *w, const struct list_entry *entry, struct conf *names)
+static void set_values(struct walk *w, const struct list_entry *entry, struct reply_names *names)
 {
     const struct policy_question *q = w->question;
     slice why = reason(w, entry->name);
@@ -167,14 +203,15 @@ static enum walk_result refuse_with_template(struct walk *w, const struct list_e
 {
     AUTO_BUF struct buf reply = BUF_INIT(REPLY_MOST);
     slice unknown = S("");
-    struct conf names;
+    struct reply_names names = {
+        .allowed = unescaped(w->question->arena, slice_text(w->params->smtpd_expansion_filter))};
     struct err err;
     bool good;
 
-    conf_init(&names);
+    conf_init(&names.values);
     set_values(w, entry, &names);
-    good = conf_expand(&names, unknown_name, &unknown, "default_rbl_reply", template, &reply, &err);
-    conf_done(&names);
+    good = conf_expand(&names.values, unknown_name, &unknown, "default_rbl_reply", template, &reply, &err);
+    conf_done(&names.values);
     if (!good)
         return walk_misconfigured(w, "%s", err.text);
     if (unknown.n > 0)

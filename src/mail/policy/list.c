@@ -179,6 +179,8 @@ enum walk_result restriction_list_walk(struct walk *w, const struct restriction_
         const struct restriction_use *use = &list->uses[i];
 
         r = use_check(w, use);
+        if (r == WALK_PERMIT && use->what != NULL && use->what->permits_for != NULL)
+            r = walk_permit(w, slice_text(use->what->name), use->what->permits_for(w), NULL);
         if (r == WALK_ON && walk_is_decided(w, &r))
             break;
         if (use->what == NULL || !use->what->is_prefix)

@@ -133,6 +133,7 @@ static bool open_match_lists(struct policy *p, struct err *err)
          c->smtpd_forbid_bare_newline_exclusions, MATCH_HOST},
         {&p->clients[POLICY_NOT_LIMITED], "smtpd_client_event_limit_exceptions", c->smtpd_client_event_limit_exceptions,
          MATCH_HOST},
+        {&p->logged_permits, "smtpd_log_access_permit_actions", c->smtpd_log_access_permit_actions, MATCH_STRING},
         {&p->mx_backup_networks, "permit_mx_backup_networks", c->permit_mx_backup_networks, MATCH_HOST},
         {&p->forbidden_commands, "smtpd_forbidden_commands", c->smtpd_forbidden_commands, MATCH_STRING},
     };
@@ -180,6 +181,8 @@ void policy_close(struct policy *p)
     for (size_t i = 0; i < POLICY_CLIENT_LISTS; i++)
         if (p->clients[i] != NULL)
             match_list_close(p->clients[i]);
+    if (p->logged_permits != NULL)
+        match_list_close(p->logged_permits);
     if (p->mx_backup_networks != NULL)
         match_list_close(p->mx_backup_networks);
     if (p->forbidden_commands != NULL)

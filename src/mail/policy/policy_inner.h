@@ -20,7 +20,7 @@ struct policy {
     struct policy_server *servers;
     struct restriction_class *classes;
     size_t class_count;
-    struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks;
+    struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks, *logged_permits;
     struct tables *rbl_replies;
     struct tables *local_recipients, *virtual_aliases, *virtual_mailboxes, *relay_recipients;
     struct link_pool *verify;

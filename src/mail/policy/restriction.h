@@ -36,6 +36,7 @@ struct restriction {
     enum walk_result (*check)(struct walk *w, const struct restriction_use *use);
     enum restriction_argument argument;
     enum dns_type servers;  /* of check_*_{mx,ns,a}_access: whose hosts are looked at */
+    struct walk_subject (*permits_for)(const struct walk *w); /* whom it permits, for the log; NULL: CHECK says it */
     bool is_prefix;       /* says something of the next one: warn_if_reject */
     bool ends_list;       /* nothing behind it is reached */
     bool guards_relaying; /* keeps strangers from relaying */

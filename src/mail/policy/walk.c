@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "mail/policy/policy_inner.h"
+
 enum { TEXT_MOST = 600 };
 
 static slice formatted(struct arena *arena, const char *format, va_list args)
@@ -192,6 +194,18 @@ void walk_defer_if(struct walk *w, struct policy_deferral *which, int code, stru
         defer_if(which, code, dsn, text);
 }
 
+enum walk_result walk_permit(struct walk *w, slice action, struct walk_subject subject, const char *table)
+{
+    struct match_list *logged = w->policy->logged_permits;
+    struct err err;
+
+    if (w->params->smtpd_log_access_permit_actions[0] != '\0' &&
+        match_list_has(logged, action, S(""), w->question->by, &err) == TABLE_FOUND)
+        walk_note(w, "permit", S(""), "action=%.*s for %s=%.*s %s%s", S_ARG(action), subject.what, S_ARG(subject.about),
+                  table != NULL ? "from " : "", table != NULL ? table : "");
+    return WALK_PERMIT;
+}
+
 bool walk_is_decided(struct walk *w, enum walk_result *result)
 {
     const struct policy_deferral *d = &w->question->if_permit;
@@ -266,6 +280,11 @@ struct walk_subject walk_sender(const struct walk *w)
 struct walk_subject walk_recipient(const struct walk *w)
 {
     return (struct walk_subject){w->question->recipient, "Recipient address"};
+}
+
+struct walk_subject walk_whatever(const struct walk *w)
+{
+    return w->subject;
 }
 
 void walk_set_list(struct walk *w, enum policy_list list)

@@ -53,6 +53,8 @@ enum walk_result walk_uncertain(struct walk *w, const char *action, int code, st
 enum walk_result walk_temporary(struct walk *w, slice about);
 void walk_warn(struct walk *w, const char *format, ...) PRINTF_LIKE(2, 3);
 void walk_note(struct walk *w, const char *verb, slice argument, const char *format, ...) PRINTF_LIKE(4, 5);
+/* WALK_PERMIT, with a note "permit" when smtpd_log_access_permit_actions has ACTION.  TABLE: where it stands, or NULL. */
+enum walk_result walk_permit(struct walk *w, slice action, struct walk_subject subject, const char *table);
 /* Once both kinds of deferral are asked for, whatever comes is deferred: true, and *RESULT is what to return. */
 bool walk_is_decided(struct walk *w, enum walk_result *result);
 /* Remembers it when nothing else was remembered before. */
@@ -64,6 +66,8 @@ struct walk_subject walk_client(const struct walk *w);
 struct walk_subject walk_helo(const struct walk *w);
 struct walk_subject walk_sender(const struct walk *w);
 struct walk_subject walk_recipient(const struct walk *w);
+/* That of the list, or of the table that names restrictions. */
+struct walk_subject walk_whatever(const struct walk *w);
 
 /* Resolves the recipient, or the sender (never the empty one), as trivial-rewrite sees it; *TO lives as long as the
  * question. False: *RESULT is what to return then. */

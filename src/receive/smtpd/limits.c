@@ -91,7 +91,7 @@ static bool exchange(const struct anvil_ask *ask, const struct ipc_shape *shape,
 static bool ask(const struct session *s, slice what, const struct ipc_shape *shape, void *answer)
 {
     char ident[600];
-    deadline by = deadline_in(ANSWER_US);
+    deadline by = deadline_sooner(deadline_in(ANSWER_US), deadline_in(s->world->params->ipc_timeout_us));
     struct anvil_ask question = {.request = what};
     struct err err;
     bool good;

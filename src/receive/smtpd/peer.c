@@ -148,6 +148,7 @@ void peer_identify(struct session *s)
 {
     struct policy_question q = {.arena = &s->arena, .by = deadline_in(SECONDS(30))};
     AUTO_BUF struct buf warning = BUF_INIT(2000); /* mynetworks says the same again at RCPT */
+    bool with_port = s->world->params->smtpd_client_port_logging;
     char label[600];
 
     if (service_endpoints(s->stream, &s->client, &s->server)) {
@@ -163,7 +164,8 @@ void peer_identify(struct session *s)
         (void)endpoint_parse(s->client_address, &s->client);
         s->server = s->client;
     }
-    (void)snprintf(label, sizeof label, "%.*s[%.*s]", S_ARG(s->client_name), S_ARG(s->client_address));
+    (void)snprintf(label, sizeof label, "%.*s[%.*s]%s%.*s", S_ARG(s->client_name), S_ARG(s->client_address),
+                   with_port ? ":" : "", S_ARG(with_port ? s->client_port : S("")));
     s->client_label = kept(s, slice_text(label));
     q.client_name = s->client_name;
     q.client_address = s->client_address;

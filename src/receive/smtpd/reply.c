@@ -10,6 +10,16 @@ deadline session_by(const struct session *s)
     return task_deadline_in(s->world->params->smtpd_timeout_us);
 }
 
+/* soft_bounce: nothing is refused for good.  TEXT begins with a reply code. */
+static void soften(const struct session *s, char *text, size_t n)
+{
+    if (!s->world->params->soft_bounce || n < 3 || text[0] != '5')
+        return;
+    text[0] = '4';
+    if (n > 5 && text[4] == '5' && text[5] == '.')
+        text[4] = '4';
+}
+
 bool session_say(struct session *s, const char *format, ...)
 {
     AUTO_BUF struct buf line = BUF_INIT(REPLY_MOST + 2);
@@ -26,6 +36,7 @@ bool session_say(struct session *s, const char *format, ...)
     for (int i = 0; i < n; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == 127)
             text[i] = '?';
+    soften(s, text, (size_t)n);
     if (text[0] == '4' || text[0] == '5')
         s->errors++;
     (void)buf_add(&line, slice_of(text, (size_t)n));
@@ -40,9 +51,13 @@ bool session_say(struct session *s, const char *format, ...)
 void session_log_action(struct session *s, const char *verb, const char *where, slice text, slice recipient)
 {
     AUTO_BUF struct buf line = BUF_INIT(4096);
+    size_t said_at;
 
-    (void)buf_addf(&line, "%s: %s: %s from %.*s: %.*s;", s->t.queued ? s->t.submission.queue_id : "NOQUEUE", verb,
-                   where, S_ARG(s->client_label), S_ARG(text));
+    (void)buf_addf(&line, "%s: %s: %s from %.*s: ", s->t.queued ? s->t.submission.queue_id : "NOQUEUE", verb, where,
+                   S_ARG(s->client_label));
+    said_at = line.n;
+    (void)buf_addf(&line, "%.*s;", S_ARG(text));
+    soften(s, line.p + said_at, line.n - said_at);
     if (s->t.sender.p != NULL) {
         (void)buf_add(&line, S(" from=<"));
         event_print_address(s->t.sender, &line);

@@ -258,8 +258,46 @@ POLICY = [
     *lists("check_policy_service"),
 ]
 
-TWICE = ("EHLO x", "<another>", "EHLO y", "QUIT", "NOOP", "QUIT")
+# Parameters that go with restrictions.
+ALL_PERMITS = "smtpd_log_access_permit_actions = static:all"
 FROM, TO = MESSAGE[:2]
+SETTINGS = [
+    Case("soft_bounce", [RCPT + "reject", "soft_bounce = yes"]),
+    Case("soft_bounce and syntax", ["soft_bounce = yes"], says=("EHLO x", "FOO", "MAIL", "RCPT", "MAIL FROM:<>", "RCPT TO:<a@other.test>", "DATA", "QUIT")),
+    Case("soft_bounce and 521", [RCPT + "check_client_access static:{521 x}", "soft_bounce = yes"]),
+    *(Case(f"logged {where} {restriction}", [f"smtpd_{where}_restrictions = {restriction}", ALL_PERMITS, "smtpd_restriction_classes = foo", "foo = permit"], helo="127.0.0.1")
+      for where, restriction in (
+          ("recipient", "permit"), ("client", "permit"), ("helo", "permit"), ("sender", "permit"), ("client", "foo"), ("recipient", "permit_dnswl_client rbl.test"),
+          ("sender", "permit_naked_ip_address"), ("helo", "permit_auth_destination"), ("client", "permit_mx_backup"), ("recipient", "check_client_access static:OK"),
+          ("client", "check_helo_access static:200"), ("helo", "check_sender_access static:ok"), ("recipient", "check_client_access static:permit"),
+          ("recipient", "check_client_access static:permit_auth_destination"), ("recipient", "check_client_access static:DUNNO"))),
+    Case("logged by name", [RCPT + "check_client_access static:OK", "smtpd_log_access_permit_actions = permit_mynetworks,  ok"]),
+    Case("logged, not by another name", [RCPT + "permit_auth_destination", "smtpd_log_access_permit_actions = permit_mynetworks"]),
+    Case("logged for mynetworks", [ALL_PERMITS, "mynetworks = 127.0.0.9", "smtpd_client_restrictions = permit_mynetworks"]),
+    Case("logged at each step", [ALL_PERMITS, "smtpd_delay_reject = no", *(f"smtpd_{step}_restrictions = permit" for step in (
+        "client", "helo", "sender", "data", "end_of_data"))], says=("EHLO x", *MESSAGE, "QUIT")),
+    policy("OK", ALL_PERMITS, name="permits"), policy("REJECT no way ", name="a blank behind"),
+    Case("smtpd_client_port_logging", ["smtpd_client_port_logging = yes"], says=("EHLO x", *MESSAGE[:2], "RCPT TO:<a@b.test>", *MESSAGE[3:], "MAIL FROM:<a@b..c>", "QUIT")),
+    Case("smtpd_expansion_filter", [RCPT + "reject_rbl_client rbl.test", "default_rbl_reply = $rbl_code $helo_name $sender",
+                                    "smtpd_expansion_filter = \\65\\064abcdefghijklmnopqrstuvwxyz@."], helo="a-b_c.TEST"),
+    Case("the empty sender's key", [RCPT + "check_sender_access inline:{{<>=REJECT null}}"], sender=""),
+    Case("smtpd_null_access_lookup_key", [RCPT + "check_sender_access inline:{{nobody=REJECT null}}", "smtpd_null_access_lookup_key = nobody"], sender=""),
+    Case("smtpd_peername_lookup", [RCPT + "reject_unknown_client_hostname", "smtpd_peername_lookup = no"], client=client(10)),
+    *(Case(f"relaying first, {first}", [f"smtpd_relay_before_recipient_restrictions = {first}", RCPT + "reject"], recipient="a@other.test") for first in ("yes", "no")),
+    *(Case(f"{parameter} = 577", [RCPT + restriction, f"{parameter} = 577"]) for parameter, restriction in (
+        ("access_map_reject_code", "check_sender_access static:REJECT"), ("access_map_defer_code", "check_sender_access static:DEFER"), ("defer_code", "defer"),
+        ("reject_code", "reject"), ("plaintext_reject_code", "reject_plaintext_session"))),
+    Case("relay_domains_reject_code", ["relay_domains_reject_code = 577"], recipient="a@b.test"),
+    *(Case(f"table {table}", [RCPT + f"check_{what}_access {table}", "recipient_delimiter = +"], recipient="bob+x@test.invalid") for what, table in (
+        ("client", "pcre:{{/^127\\.0\\.0\\.9$$/ REJECT p}}"), ("sender", "pcre:{{/^(.*)@sender.test$$/ REJECT hi $$1}}"), ("recipient", "regexp:{{/bob/ DEFER x}}"),
+        ("client", "cidr:{{127.0.0.0/29 DUNNO} {127.0.0.8/29 REJECT c}}"), ("client", "cidr:{{!127.0.0.0/24 REJECT c}}"), ("sender", "cidr:{{127.0.0.0/24 REJECT c}}"),
+        ("recipient", "pcre:{{/^bob@/ REJECT base}}"), ("recipient", "inline:{{bob@test.invalid=REJECT base}}"))),
+    Case("a class is case-blind", ["smtpd_restriction_classes = Foo", "Foo = reject", RCPT + "foo"]),
+    Case("deferred at DATA", ["smtpd_data_restrictions = defer_if_permit"], says=("HELO x", FROM, TO, "DATA", "QUIT")),
+    Case("held at the end", ["smtpd_end_of_data_restrictions = check_client_access static:HOLD"], says=("HELO x", *MESSAGE, "QUIT")),
+]
+
+TWICE = ("EHLO x", "<another>", "EHLO y", "QUIT", "NOOP", "QUIT")
 
 
 def limit(what: str, *settings: str, says: Sequence[str] = TWICE, number: int = 9) -> Case:
@@ -285,7 +323,7 @@ LIMITS = [
     Case("limit for the refused", ["smtpd_client_connection_count_limit = 1", "smtpd_delay_reject = no", "smtpd_client_restrictions = reject"], says=TWICE),
 ]
 
-ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *LIMITS]
+ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {

@@ -75,6 +75,7 @@ def common(text: str, number: int, vendor: str) -> str:
     """Without what is another in each run, or for the other vendor."""
     text = re.sub(r"^(client_port|server_port)=\d+$", r"\1=PORT", text)
     text = re.sub(r"\b[0-9A-F]{9,12}\b", "ID", text)
+    text = re.sub(r"(\w\[127\.[\d.]+\]):\d+", r"\1:PORT", text)
     return text.replace(f"{vendor}{number}", f"c{number}").replace(f":{VENDORS[vendor][1] + number}", ":PORT").replace("smtpd-ours", "smtpd")
 
 

@@ -52,7 +52,7 @@ def test_no_anvil(rows: list[str], gone: list[str]) -> None:
     """It never answers: said once, mail goes on, and each process still counts what is open."""
     open_limit = next(case for case in LIMITS if case.name == "limit one at a time")
     sends = Case("a message", says=("EHLO x", *MESSAGE, "<another>", "QUIT", "QUIT"))
-    seen = run([open_limit, sends], ZONE, ODD, vendors=["ours"], more=rows, gone=gone)["ours"]
+    seen = run([open_limit, sends], ZONE, ODD, ["ipc_timeout = 2s"], vendors=["ours"], more=rows, gone=gone)["ours"]
     assert "421 4.7.0 mx.test.invalid Error: too many connections from 127.0.0.9" in seen[0].said
     assert "250 2.0.0 Ok: queued as ID" in seen[1].said
     for one in seen:

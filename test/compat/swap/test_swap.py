@@ -199,8 +199,7 @@ def test_mail_flows(host: str, programs: tuple[str, ...], vendor: str) -> None:
             flow.discarded()
             flow.waiting()
             flow.flushed()
-            if (vendor if "smtpd" in programs else host) == "postfix":  # ours asks anvil for no rates
-                flow.limited()
+            flow.limited()
             system.stop()
         bad = system.log.find(rf"\b(fatal|panic|warning): (?!{EXPECTED})")
         assert not bad, "\n".join(found.string for found in bad)
