@@ -189,6 +189,8 @@ static void ended(struct child *c, int status)
         if (!c->used) {
             event_warning("%s: bad command startup -- throttling", s->program);
             service_throttle(s);
+        } else {
+            service_wake_soon(s);
         }
     }
     service_rewatch(s);

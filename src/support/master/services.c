@@ -8,6 +8,9 @@
 #include "mail/service/trigger.h"
 #include "support/master/master.h"
 
+/* A service with a wake-up time whose program has died is woken so soon: what it was to do shall not wait. */
+enum { WAKE_AGAIN_S = 3 };
+
 struct master master;
 
 static void on_connection(int fd, void *arg)
@@ -49,23 +52,6 @@ void service_rewatch(struct service_state *s)
     s->watched = want;
 }
 
-static void throttle_over(void *arg)
-{
-    struct service_state *s = arg;
-
-    s->throttled = false;
-    service_rewatch(s);
-}
-
-void service_throttle(struct service_state *s)
-{
-    if (s->throttled)
-        return;
-    s->throttled = true;
-    timer_set(&s->throttle_ends, deadline_in(master.params->service_throttle_time_us), throttle_over, s);
-    service_rewatch(s);
-}
-
 static void wake(void *arg)
 {
     struct service_state *s = arg;
@@ -75,6 +61,30 @@ static void wake(void *arg)
         !trigger_send(s->path, S("W"), &err))
         event_warning("wake up %s: %s", s->shown, err.text);
     timer_set(&s->wakeup, deadline_in(SECONDS(s->row.wakeup_seconds)), wake, s);
+}
+
+void service_wake_soon(struct service_state *s)
+{
+    if (s->row.wakeup_seconds > WAKE_AGAIN_S)
+        timer_set(&s->wakeup, deadline_in(SECONDS(WAKE_AGAIN_S)), wake, s);
+}
+
+static void throttle_over(void *arg)
+{
+    struct service_state *s = arg;
+
+    s->throttled = false;
+    service_rewatch(s);
+    service_wake_soon(s);
+}
+
+void service_throttle(struct service_state *s)
+{
+    if (s->throttled)
+        return;
+    s->throttled = true;
+    timer_set(&s->throttle_ends, deadline_in(master.params->service_throttle_time_us), throttle_over, s);
+    service_rewatch(s);
 }
 
 void services_start_wakeups(void)
