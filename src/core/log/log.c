@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,23 +14,47 @@
 #include "core/base/clock.h"
 
 /* Of a text, 2000 bytes are shown, as everywhere in the field: log readers have buffers too. */
-enum { TEXT_BYTES_MOST = 2000, STDERR_BYTES_MOST = 2048, TIME_BYTES = 16, KEPT_BYTES_MOST = 256 * 1024, CLOSE_WAIT_MS = 100 };
+enum {
+    TEXT_BYTES_MOST = 2000,
+    STDERR_BYTES_MOST = 2048,
+    TIME_BYTES = 16,
+    KEPT_BYTES_MOST = 256 * 1024,
+    CLOSE_WAIT_MS = 100
+};
 
 static const char syslog_path[] = "/dev/log";
 
-/* Facility mail, as numbers of the syslog protocol. */
+/* As numbers of the syslog protocol. */
 static const struct {
-    slice priority, words;
+    int severity;
+    slice words;
 } levels[] = {
-    [LOG_LEVEL_INFO] = {S_INIT("<22>"), S_INIT("")},
-    [LOG_LEVEL_WARNING] = {S_INIT("<20>"), S_INIT("warning: ")},
-    [LOG_LEVEL_ERROR] = {S_INIT("<19>"), S_INIT("error: ")},
-    [LOG_LEVEL_FATAL] = {S_INIT("<18>"), S_INIT("fatal: ")},
-    [LOG_LEVEL_PANIC] = {S_INIT("<18>"), S_INIT("panic: ")},
+    [LOG_LEVEL_INFO] = {LOG_INFO, S_INIT("")},         [LOG_LEVEL_WARNING] = {LOG_WARNING, S_INIT("warning: ")},
+    [LOG_LEVEL_ERROR] = {LOG_ERR, S_INIT("error: ")},  [LOG_LEVEL_FATAL] = {LOG_CRIT, S_INIT("fatal: ")},
+    [LOG_LEVEL_PANIC] = {LOG_CRIT, S_INIT("panic: ")},
 };
+static const struct {
+    const char *name;
+    int number;
+} facilities[] = {
+    {"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"cron", LOG_CRON},     {"daemon", LOG_DAEMON},
+    {"ftp", LOG_FTP},       {"kern", LOG_KERN},         {"lpr", LOG_LPR},       {"mail", LOG_MAIL},
+    {"news", LOG_NEWS},     {"syslog", LOG_SYSLOG},     {"user", LOG_USER},     {"uucp", LOG_UUCP},
+    {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},     {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},
+    {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},     {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7},
+};
+
+static int facility_number(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < COUNT_OF(facilities); i++)
+        if (strcmp(facilities[i].name, name) == 0)
+            return facilities[i].number;
+    return LOG_MAIL;
+}
 
 struct log {
     enum log_sink sink;
+    int facility;
     int fd; /* datagram socket, or -1 */
     bool connected, also_stderr, ascii_only;
     char *tag, *host, *postlog_path, *stderr_name;
@@ -168,6 +193,7 @@ static char *copy(const char *text, const char *otherwise)
 static void set(struct log *log, const struct log_config *config)
 {
     log->sink = config->sink;
+    log->facility = facility_number(config->facility);
     log->also_stderr = config->also_stderr;
     log->ascii_only = config->ascii_only;
     log->tag = copy(config->tag, "postfix");
@@ -336,7 +362,7 @@ static bool write_line(struct log *log, enum log_level level, slice text)
 
     (void)buf_reserve(&line, slice_head(text, TEXT_BYTES_MOST).n + 128); /* seldom more */
     if (log->sink == LOG_SINK_SYSLOG)
-        (void)buf_add(&line, levels[level].priority);
+        (void)buf_addf(&line, "<%d>", log->facility | levels[level].severity);
     (void)buf_add_text(&line, time_text(log));
     (void)buf_add_char(&line, ' ');
     if (log->sink != LOG_SINK_SYSLOG) {

@@ -3,7 +3,7 @@
  * A line is written by one non-blocking system call and never makes a task wait.  While the receiver's queue is full, lines
  * are kept in memory (up to 256 KiB) and go out before the next one, or by log_flush().  What finds no room there either is
  * counted, and the next line that gets through is preceded by one that says how many were lost.
- *   syslog  datagram "<22>Mmm dd hh:mm:ss TAG[PID]: TEXT" to /dev/log (facility mail); connected at open, so that it works
+ *   syslog  datagram "<22>Mmm dd hh:mm:ss TAG[PID]: TEXT" to /dev/log; connected at open, so that it works
  *           after chroot and keeps descriptor order (see log_open)
  *   postlog datagram "Mmm dd hh:mm:ss HOST TAG[PID]: TEXT" to the socket PATH (public/postlog)
  *   stdout  the same text as for postlog, one line
@@ -23,6 +23,7 @@ struct log; /* opaque; one per process */
 
 struct log_config {
     enum log_sink sink;
+    const char *facility;     /* SYSLOG: "mail", also for NULL and for what is none */
     const char *tag;          /* copied */
     const char *host;         /* for POSTLOG and STDOUT: first label of myhostname; copied */
     const char *postlog_path; /* POSTLOG: the datagram socket, usually "public/postlog"; copied */

@@ -105,6 +105,7 @@ static void deliver_one(struct agent_request *r, size_t i)
 
 static void deliver(struct agent_request *r)
 {
+    r->filter = world.filter;
     r->times.connected_us = clock_wall_us();
     for (size_t i = 0; i < r->recipient_count; i++)
         deliver_one(r, i);
@@ -119,7 +120,8 @@ static bool changed(void *arg, struct buf *name)
 {
     (void)arg;
     return tables_changed(world.aliases, name) || tables_changed(world.mailbox_commands, name) ||
-           tables_changed(world.mailbox_transports, name) || tables_changed(world.fallback_transports, name);
+           tables_changed(world.mailbox_transports, name) || tables_changed(world.fallback_transports, name) ||
+           agent_filter_changed(world.filter, name);
 }
 
 static bool start(struct service_run *run, struct err *err)

@@ -10,6 +10,7 @@
 #include "core/base/map.h"
 #include "mail/address/client.h"
 #include "mail/agent/agent.h"
+#include "mail/agent/filter.h"
 #include "mail/agent/spawner.h"
 #include "mail/params/params.h"
 #include "mail/table/table.h"
@@ -32,6 +33,7 @@ struct local_world {
     struct params *params;
     const char *service; /* the transport this process serves */
     struct tables *aliases, *mailbox_commands, *mailbox_transports, *fallback_transports;
+    struct agent_filter *filter; /* local_delivery_status_filter */
     struct address_client *resolver;
     struct spawner *spawner;
     unsigned locks;

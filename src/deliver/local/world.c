@@ -113,6 +113,7 @@ bool world_open(struct service_run *run, struct err *err)
         !open_tables("mailbox_transport_maps", p->mailbox_transport_maps, SAFE, &world.mailbox_transports, err) ||
         !open_tables("fallback_transport_maps", p->fallback_transport_maps, SAFE, &world.fallback_transports, err))
         return false;
+    world.filter = agent_filter_open("local_delivery_status_filter", p->local_delivery_status_filter, err);
     world.resolver = address_client_new();
-    return true;
+    return world.filter != NULL;
 }

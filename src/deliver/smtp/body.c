@@ -1,5 +1,6 @@
 #include "deliver/smtp/body.h"
 
+#include "deliver/smtp/content.h"
 #include "mail/content/downgrade.h"
 #include "mail/events/events.h"
 
@@ -55,36 +56,66 @@ static bool needs_downgrade(const struct agent_request *r, const struct connecti
            !c->settings->keeps_eight_bits;
 }
 
-static enum body_end send_as_is(struct queue_reader *reader, struct body *b, struct err *err)
+/* Where the content goes: through what changes it, to the wire. */
+struct way {
+    bool (*put)(void *arg, slice text, bool ends, struct err *err);
+    void *arg;
+};
+
+/* A table of ours that cannot be asked is no broken connection, but ends this one. */
+static enum body_end send_through(struct queue_reader *reader, const struct way *way, struct err *err)
 {
     enum record_got got;
     slice text;
     bool ends;
 
     while ((got = queue_reader_text(reader, &text, &ends, err)) == RECORD_READ)
-        if (!put_text(b, text, ends, err))
+        if (!way->put(way->arg, text, ends, err))
             return BODY_LOST;
     return got == RECORD_BAD ? BODY_CORRUPT : BODY_SENT;
 }
 
-static enum body_end send_downgraded(struct queue_reader *reader, struct body *b, struct err *err)
+static bool put_downgraded(void *arg, slice text, bool ends, struct err *err)
 {
-    const struct params *p = b->c->settings->params;
+    return downgrade_text(arg, text, ends, err);
+}
+
+static enum body_end send_downgraded(struct queue_reader *reader, const struct params *p, const struct way *way,
+                                     struct err *err)
+{
     AUTO_DOWNGRADE struct downgrade d;
-    enum record_got got;
-    slice text;
-    bool ends;
+    enum body_end end;
 
     downgrade_init(&d, (size_t)p->header_size_limit, (size_t)p->mime_boundary_length_limit,
                    (unsigned)p->mime_nesting_limit);
-    d.put = put_text;
-    d.arg = b;
-    while ((got = queue_reader_text(reader, &text, &ends, err)) == RECORD_READ)
-        if (!downgrade_text(&d, text, ends, err))
-            return BODY_LOST;
-    if (got == RECORD_BAD)
-        return BODY_CORRUPT;
+    d.put = way->put;
+    d.arg = way->arg;
+    end = send_through(reader, &(struct way){put_downgraded, &d}, err);
+    if (end != BODY_SENT)
+        return end;
     return downgrade_end(&d, err) ? BODY_SENT : BODY_LOST;
+}
+
+static enum body_end send_to(struct agent_request *r, struct connection *c, struct queue_reader *reader,
+                             const struct way *way, struct err *err)
+{
+    return needs_downgrade(r, c) ? send_downgraded(reader, c->settings->params, way, err)
+                                 : send_through(reader, way, err);
+}
+
+static enum body_end send_changed(struct agent_request *r, struct connection *c, struct queue_reader *reader,
+                                  const struct way *way, struct err *err)
+{
+    AUTO_CONTENT struct content content;
+    enum body_end end;
+
+    content_init(&content, c->settings, r->wire.queue_id);
+    content.put = way->put;
+    content.arg = way->arg;
+    end = send_to(r, c, reader, &(struct way){content_text, &content}, err);
+    if (end != BODY_SENT)
+        return end;
+    return content_end(&content, err) ? BODY_SENT : BODY_LOST;
 }
 
 enum body_end body_send(struct agent_request *r, struct connection *c, struct err *err)
@@ -92,11 +123,12 @@ enum body_end body_send(struct agent_request *r, struct connection *c, struct er
     AUTO_QUEUE_READER struct queue_reader *reader = agent_content(r, err);
     int limit = c->settings->line_length_limit;
     struct body b = {.c = c, .line_most = limit > 0 ? (size_t)limit : SIZE_MAX, .at_start = true};
+    const struct way wire = {put_text, &b};
     enum body_end end;
 
     if (reader == NULL)
         return BODY_CORRUPT;
-    end = needs_downgrade(r, c) ? send_downgraded(reader, &b, err) : send_as_is(reader, &b, err);
+    end = content_is_changed(c->settings) ? send_changed(r, c, reader, &wire, err) : send_to(r, c, reader, &wire, err);
     if (end == BODY_SENT && !b.at_start && !put(&b, S("\r\n"), err))
         return BODY_LOST;
     return end;

@@ -2,6 +2,7 @@
 
 #include "core/base/cut.h"
 #include "core/net/endpoint.h"
+#include "mail/address/client.h"
 #include "mail/events/events.h"
 
 /* clang-format off */
@@ -102,17 +103,19 @@ bool settings_open(struct settings *s, struct err *err)
     }
     event_warning_lines(buf_slice(&warnings));
     s->cached = match_list_open(slice_text(s->connection_cache_destinations), MATCH_STRING, false, err);
-    return s->cached != NULL || err_note(err, "%s_connection_cache_destinations", s->prefix);
+    if (s->cached == NULL)
+        return err_note(err, "%s_connection_cache_destinations", s->prefix);
+    s->rewriter = address_client_new();
+    s->mydestination = match_list_open(slice_text(s->params->mydestination), MATCH_DOMAIN, false, err);
+    return s->mydestination != NULL || err_note(err, "mydestination");
 }
 
-bool settings_changed(void *settings, struct buf *name)
+bool settings_changed(const struct settings *s, struct buf *name)
 {
-    const struct settings *s = settings;
-
     for (int use = 0; use < MAP_USES; use++)
         if (tables_changed(s->maps[use].tables, name))
             return true;
-    return match_list_changed(s->cached, name);
+    return match_list_changed(s->cached, name) || match_list_changed(s->mydestination, name);
 }
 
 bool client_map_is_empty(const struct settings *s, enum map_use use)

@@ -44,29 +44,31 @@ struct client_map {
 struct settings {
     SETTINGS_BOTH(SETTINGS_MEMBER)
     struct client_map maps[MAP_USES];
-    struct match_list *cached;    /* connection_cache_destinations */
-    int64_t hello_timeout_us;     /* smtp_helo_timeout, lmtp_lhlo_timeout */
-    const char *hello_name;       /* smtp_helo_name, lmtp_lhlo_name */
-    const char *hello_verb;       /* "EHLO", "LHLO" */
-    const char *discard_keywords; /* smtp_discard_ehlo_keywords, lmtp_discard_lhlo_keywords */
-    const char *prefix;           /* "smtp", "lmtp" */
-    const char *default_port;     /* smtp_tcp_port, lmtp_tcp_port */
-    bool lmtp;                    /* one reply per recipient after the dot; no HELO, no MX */
-    bool only_helo;               /* smtp_never_send_ehlo */
-    bool ehlo_where_said;         /* not smtp_always_send_ehlo: only to a server that calls itself ESMTP */
-    bool assume_final;            /* lmtp_assume_final */
-    bool keeps_eight_bits;        /* disable_mime_output_conversion */
-    bool uses_mx;                 /* not by lmtp, not with disable_dns_lookups */
-    bool uses_dns;                /* by smtp_host_lookup and disable_dns_lookups: names are looked up in the DNS, */
-    bool uses_native;             /* and what is not found there, or all, by getaddrinfo() */
-    struct params *params;        /* all the others */
+    struct match_list *cached; /* connection_cache_destinations */
+    struct match_list *mydestination;
+    struct address_client *rewriter; /* trivial-rewrite(8), for generic.h */
+    int64_t hello_timeout_us;        /* smtp_helo_timeout, lmtp_lhlo_timeout */
+    const char *hello_name;          /* smtp_helo_name, lmtp_lhlo_name */
+    const char *hello_verb;          /* "EHLO", "LHLO" */
+    const char *discard_keywords;    /* smtp_discard_ehlo_keywords, lmtp_discard_lhlo_keywords */
+    const char *prefix;              /* "smtp", "lmtp" */
+    const char *default_port;        /* smtp_tcp_port, lmtp_tcp_port */
+    bool lmtp;                       /* one reply per recipient after the dot; no HELO, no MX */
+    bool only_helo;                  /* smtp_never_send_ehlo */
+    bool ehlo_where_said;            /* not smtp_always_send_ehlo: only to a server that calls itself ESMTP */
+    bool assume_final;               /* lmtp_assume_final */
+    bool keeps_eight_bits;           /* disable_mime_output_conversion */
+    bool uses_mx;                    /* not by lmtp, not with disable_dns_lookups */
+    bool uses_dns;                   /* by smtp_host_lookup and disable_dns_lookups: names are looked up in the DNS, */
+    bool uses_native;                /* and what is not found there, or all, by getaddrinfo() */
+    struct params *params;           /* all the others */
 };
 
 void settings_init(struct settings *s, struct params *p, bool lmtp);
 /* Opens the tables; what is wrong with one is told of in the log.  False: a value that cannot be used at all. */
 MUST_CHECK bool settings_open(struct settings *s, struct err *err);
-/* For service_watch(). */
-bool settings_changed(void *settings, struct buf *name);
+/* A table was changed: *NAME is which. */
+bool settings_changed(const struct settings *s, struct buf *name);
 
 bool client_map_is_empty(const struct settings *s, enum map_use use);
 MUST_CHECK enum table_got client_map_ask(const struct settings *s, enum map_use use, slice key, struct buf *value,

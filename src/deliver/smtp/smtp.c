@@ -3,11 +3,13 @@
 #include "core/base/cut.h"
 #include "deliver/smtp/cache.h"
 #include "deliver/smtp/transaction.h"
+#include "mail/agent/filter.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 
 static struct settings settings;
 static struct dns *resolver;
+static struct agent_filter *filter;
 
 static void reset_soft(struct delivery *d, const struct outcome *o)
 {
@@ -38,14 +40,25 @@ static void leave(struct delivery *d, struct connection *c)
         connection_part(c);
 }
 
+/* Are connections to DEST used again: because qmgr asks for it by FLAG, or always (smtp_connection_cache_destinations)?
+ */
+static bool keeps(const struct agent_request *r, const struct destination *dest, int64_t flag)
+{
+    struct err unused;
+
+    if (settings.connection_cache_on_demand && (r->wire.flags & flag) != 0)
+        return true;
+    return match_list_has(settings.cached, dest->path.n > 0 ? dest->path : dest->host, S(""),
+                          deadline_in(settings.params->ipc_timeout_us), &unused) == TABLE_FOUND;
+}
+
 /* Another message over idle connections.  One that had gone stale before it said anything has neither taken nor refused
  * the message: the next one, or a new one, gets it. */
 static void over_idle(struct delivery *d, const struct destination *dest)
 {
     struct connection *c;
 
-    while (settings.connection_cache_on_demand && (d->request->wire.flags & DELIVERY_CACHE_LOAD) != 0 &&
-           (c = cache_take(dest->text)) != NULL) {
+    while (keeps(d->request, dest, DELIVERY_CACHE_LOAD) && (c = cache_take(dest->text)) != NULL) {
         struct outcome why;
         enum transaction_end end;
 
@@ -146,6 +159,7 @@ static void to_destination(struct delivery *d, const struct destination *dest, b
     enum own_place own = OWN_IS_NONE;
     bool found;
 
+    d->keep = keeps(d->request, dest, DELIVERY_CACHE_STORE);
     over_idle(d, dest);
     if (d->todo == 0)
         return;
@@ -171,7 +185,6 @@ static bool delivery_begin(struct delivery *d, struct agent_request *r)
     *d = (struct delivery){.request = r, .settings = &settings, .todo = r->recipient_count};
     d->progress = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->progress);
     d->soft = arena_alloc_array(r->arena, r->recipient_count, sizeof *d->soft);
-    d->keep = settings.connection_cache_on_demand && (r->wire.flags & DELIVERY_CACHE_STORE) != 0;
     return d->progress != NULL && d->soft != NULL;
 }
 
@@ -230,6 +243,7 @@ static void deliver(struct agent_request *r)
     slice fallback = fallback_of(r);
     struct delivery d;
 
+    r->filter = filter;
     if (!delivery_begin(&d, r))
         return; /* the frame defers what was not reported */
     reset_soft(&d,
@@ -245,11 +259,22 @@ static void client(struct stream *s)
     agent_serve(s, deliver);
 }
 
+static bool tables_are_new(void *arg, struct buf *name)
+{
+    (void)arg;
+    return settings_changed(&settings, name) || agent_filter_changed(filter, name);
+}
+
 static bool open_all(struct service_run *run, struct err *err)
 {
-    settings_init(&settings, run->params, slice_eq(slice_text(run->program), S("lmtp")));
-    service_watch(settings_changed, &settings);
-    return settings_open(&settings, err) && own_addresses_load(run->params, err);
+    bool lmtp = slice_eq(slice_text(run->program), S("lmtp"));
+
+    settings_init(&settings, run->params, lmtp);
+    filter = agent_filter_open(
+        lmtp ? "lmtp_delivery_status_filter" : "smtp_delivery_status_filter",
+        lmtp ? run->params->lmtp_delivery_status_filter : run->params->smtp_delivery_status_filter, err);
+    service_watch(tables_are_new, NULL);
+    return filter != NULL && settings_open(&settings, err) && own_addresses_load(run->params, err);
 }
 
 /* The resolver's sockets belong to the loop. */

@@ -2,51 +2,11 @@
 
 #include "deliver/smtp/body.h"
 #include "deliver/smtp/command.h"
+#include "deliver/smtp/generic.h"
 #include "deliver/smtp/pix.h"
 #include "deliver/smtp/xforward.h"
 #include "mail/events/events.h"
 #include "mail/syntax/address.h"
-
-void delivery_settle(struct delivery *d, size_t i, const struct outcome *o)
-{
-    agent_report(d->request, i, o);
-    if (d->progress[i] == RCPT_TODO)
-        d->todo--;
-    d->progress[i] = RCPT_SETTLED;
-}
-
-/* What this server said of recipient I.  A temporary "no" waits for the next server, when there is one. */
-static void answer_recipient(struct delivery *d, size_t i, const struct outcome *o)
-{
-    if (o->kind == OUTCOME_DEFERRED && !d->last_server) {
-        if (d->progress[i] == RCPT_ACCEPTED)
-            d->todo++;
-        d->progress[i] = RCPT_TODO;
-        d->soft[i] = *o;
-        return;
-    }
-    if (d->progress[i] == RCPT_ACCEPTED) {
-        d->progress[i] = RCPT_SETTLED;
-        agent_report(d->request, i, o);
-        return;
-    }
-    delivery_settle(d, i, o);
-}
-
-/* It will not be the last word on a recipient, but the log has it. */
-static void tell_if_passing(const struct delivery *d, const struct outcome *o)
-{
-    if (o->kind == OUTCOME_DEFERRED && !d->last_server)
-        event_info("%.*s: %.*s", S_ARG(d->request->wire.queue_id), S_ARG(o->reason));
-}
-
-static void answer_all(struct delivery *d, enum progress which, const struct outcome *o)
-{
-    tell_if_passing(d, o);
-    for (size_t i = 0; i < d->request->recipient_count; i++)
-        if (d->progress[i] == which)
-            answer_recipient(d, i, o);
-}
 
 /* The dialogue in progress: what has been sent and what still wants an answer. */
 struct talk {
@@ -76,9 +36,12 @@ static bool write_line(struct talk *t, slice line, int64_t timeout_us)
 /* How ADDRESS stands in a command. */
 static bool add_path(struct talk *t, slice address, struct buf *out)
 {
-    if (!t->settings->quote_rfc821_envelope)
-        return buf_add(out, address);
-    return address_quote(address, out);
+    bool good;
+
+    if (!generic_address(t->settings, address, t->arena, &address, &t->err))
+        return false;
+    good = t->settings->quote_rfc821_envelope ? address_quote(address, out) : buf_add(out, address);
+    return good || err_set(&t->err, ERR_LIMIT, "address too long");
 }
 
 static bool say_mail(struct talk *t)
@@ -86,7 +49,7 @@ static bool say_mail(struct talk *t)
     AUTO_BUF struct buf line = BUF_INIT(8192), path = BUF_INIT(8192);
 
     if (!add_path(t, t->d->request->wire.sender, &path))
-        return err_set(&t->err, ERR_LIMIT, "sender address too long");
+        return false;
     command_mail(&t->d->request->wire, buf_slice(&path), t->c->features,
                  (t->c->features & HAS_8BITMIME) != 0 || t->settings->keeps_eight_bits, &line);
     return write_line(t, buf_slice(&line), t->settings->mail_timeout_us);
@@ -98,7 +61,7 @@ static bool say_rcpt(struct talk *t, size_t i)
     AUTO_BUF struct buf line = BUF_INIT(8192), path = BUF_INIT(8192);
 
     if (!add_path(t, r->address, &path))
-        return err_set(&t->err, ERR_LIMIT, "recipient address too long");
+        return false;
     command_rcpt(r, buf_slice(&path), t->c->features, &line);
     return write_line(t, buf_slice(&line), t->settings->rcpt_timeout_us);
 }
@@ -120,7 +83,7 @@ static bool hear_mail(struct talk *t, bool *refused)
     if (*refused) {
         struct outcome o = verdict_said(t->c, &reply, "MAIL FROM", t->arena);
 
-        answer_all(t->d, RCPT_TODO, &o);
+        delivery_answer_all(t->d, RCPT_TODO, &o);
     }
     return true;
 }
@@ -163,8 +126,8 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         return true;
     }
     o = verdict_said(t->c, &reply, "RCPT TO", t->arena);
-    tell_if_passing(t->d, &o);
-    answer_recipient(t->d, i, &o);
+    delivery_tell_if_passing(t->d, &o);
+    delivery_answer(t->d, i, &o);
     return true;
 }
 
@@ -179,7 +142,7 @@ static bool hear_data(struct talk *t, size_t accepted, bool *go)
     *go = reply.code / 100 == 3;
     if (*go && t->probe == PROBE_DATA) {
         o = delivered(t, &(struct reply){.code = 200, .dsn = {2, 0, 0}, .text = reply.text}, "DATA");
-        answer_all(t->d, RCPT_ACCEPTED, &o);
+        delivery_answer_all(t->d, RCPT_ACCEPTED, &o);
         return true;
     }
     if (*go || accepted == 0)
@@ -187,7 +150,7 @@ static bool hear_data(struct talk *t, size_t accepted, bool *go)
     o = verdict_said(t->c, &reply, "DATA", t->arena);
     if (reply.code / 100 == 2)
         o.reason = arena_format(t->arena, o.reason, "Protocol error: %.*s", S_ARG(o.reason));
-    answer_all(t->d, RCPT_ACCEPTED, &o);
+    delivery_answer_all(t->d, RCPT_ACCEPTED, &o);
     return true;
 }
 
@@ -254,7 +217,7 @@ static void answer_taken(struct talk *t, size_t i, const struct outcome *o)
 {
     if (o->kind == OUTCOME_DELIVERED)
         leave_success_to_server(t, i);
-    answer_recipient(t->d, i, o);
+    delivery_answer(t->d, i, o);
 }
 
 /* After the dot: one answer for all whom the server took, or (LMTP, RFC 2033 4.2) one for each of them in their order.
@@ -274,7 +237,7 @@ static bool hear_verdict(struct talk *t)
             if (!hear(t, t->settings->data_done_timeout_us, &reply))
                 return false;
             o = delivered(t, &reply, "end of DATA");
-            tell_if_passing(t->d, &o);
+            delivery_tell_if_passing(t->d, &o);
             heard = true;
         }
         answer_taken(t, i, &o);
@@ -372,7 +335,7 @@ static bool is_unfit(struct talk *t)
     } else {
         return false;
     }
-    answer_all(t->d, RCPT_TODO, &o);
+    delivery_answer_all(t->d, RCPT_TODO, &o);
     return true;
 }
 

@@ -32,7 +32,14 @@ enum transaction_end {
 };
 MUST_CHECK enum transaction_end transaction_run(struct delivery *d, struct connection *c, struct outcome *why);
 
+/* ---- settle.c ---- */
 /* Reports recipient I and counts it settled. */
 void delivery_settle(struct delivery *d, size_t i, const struct outcome *o);
+/* What this server said of recipient I.  A temporary "no" waits for the next server, when there is one. */
+void delivery_answer(struct delivery *d, size_t i, const struct outcome *o);
+/* The same of all that are WHICH, told once in the log. */
+void delivery_answer_all(struct delivery *d, enum progress which, const struct outcome *o);
+/* It will not be the last word on a recipient, but the log has it. */
+void delivery_tell_if_passing(const struct delivery *d, const struct outcome *o);
 
 #endif

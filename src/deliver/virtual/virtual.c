@@ -6,6 +6,7 @@
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "mail/agent/agent.h"
+#include "mail/agent/filter.h"
 #include "mail/agent/head.h"
 #include "mail/agent/spawner.h"
 #include "mail/events/events.h"
@@ -15,6 +16,7 @@
 
 static struct params *params;
 static struct tables *mailboxes, *uids, *gids;
+static struct agent_filter *filter;
 static struct spawner *spawner;
 static unsigned locks;
 
@@ -192,6 +194,7 @@ static void deliver_one(struct agent_request *r, size_t i)
 
 static void deliver(struct agent_request *r)
 {
+    r->filter = filter;
     r->times.connected_us = clock_wall_us();
     for (size_t i = 0; i < r->recipient_count; i++)
         deliver_one(r, i);
@@ -214,7 +217,8 @@ static bool open_tables(const char *name, const char *list, struct tables **out,
 static bool changed(void *arg, struct buf *name)
 {
     (void)arg;
-    return tables_changed(mailboxes, name) || tables_changed(uids, name) || tables_changed(gids, name);
+    return tables_changed(mailboxes, name) || tables_changed(uids, name) || tables_changed(gids, name) ||
+           agent_filter_changed(filter, name);
 }
 
 static bool open_all(struct service_run *run, struct err *err)
@@ -222,8 +226,9 @@ static bool open_all(struct service_run *run, struct err *err)
     params = run->params;
     if (!mailbox_locks_parse(slice_text(params->virtual_mailbox_lock), &locks))
         return err_set(err, ERR_CONFIG, "virtual_mailbox_lock: unknown lock in \"%s\"", params->virtual_mailbox_lock);
+    filter = agent_filter_open("virtual_delivery_status_filter", params->virtual_delivery_status_filter, err);
     spawner = spawner_start(run->rootless, err);
-    return spawner != NULL && open_tables("virtual_mailbox_maps", params->virtual_mailbox_maps, &mailboxes, err) &&
+    return filter != NULL && spawner != NULL && open_tables("virtual_mailbox_maps", params->virtual_mailbox_maps, &mailboxes, err) &&
            open_tables("virtual_uid_maps", params->virtual_uid_maps, &uids, err) &&
            open_tables("virtual_gid_maps", params->virtual_gid_maps, &gids, err);
 }

@@ -15,6 +15,7 @@
 #include "mail/proto/delivery.h"
 #include "mail/queue/reader.h"
 
+struct agent_filter;
 struct agent_request {
     struct delivery_request wire; /* texts in ARENA */
     struct recipient *recipients;
@@ -27,6 +28,7 @@ struct agent_request {
     struct arena *arena;        /* for the length of the request */
     bool some_deferred;
     const slice *owner; /* who is told of what bounces; NULL: the sender, when all is done.  The frame's own */
+    const struct agent_filter *filter; /* of the agent, for what it reports: filter.h; NULL: none */
     struct delivery_answer answer; /* destination's fault, for qmgr's throttle; set by agent_destination_failed() */
     deadline by;                   /* for talking to our own services; ipc_timeout from the last report on */
 };

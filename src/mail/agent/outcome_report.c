@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "mail/agent/agent.h"
+#include "mail/agent/filter.h"
 #include "mail/agent/report.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
@@ -160,19 +161,22 @@ static void report_mta_probe(struct agent_request *r, size_t index, const struct
 
 void agent_report(struct agent_request *r, size_t index, const struct outcome *outcome)
 {
+    struct outcome o = *outcome;
+
     if (index >= r->recipient_count || r->reported[index])
         return;
     r->reported[index] = true;
+    agent_filter_apply(r->filter, &o, r->arena, r->by);
     if ((r->wire.flags & DELIVERY_MTA_PROBE) != 0)
-        report_mta_probe(r, index, outcome);
+        report_mta_probe(r, index, &o);
     else if ((r->wire.flags & DELIVERY_USER_PROBE) != 0)
-        report_user_probe(r, index, outcome);
-    else if (outcome->kind == OUTCOME_DELIVERED)
-        report_delivered(r, index, outcome);
-    else if (outcome->kind == OUTCOME_DEFERRED)
-        report_deferred(r, index, outcome, S(""));
+        report_user_probe(r, index, &o);
+    else if (o.kind == OUTCOME_DELIVERED)
+        report_delivered(r, index, &o);
+    else if (o.kind == OUTCOME_DEFERRED)
+        report_deferred(r, index, &o, S(""));
     else
-        report_bounced(r, index, outcome);
+        report_bounced(r, index, &o);
     r->by = patience(); /* for what comes next */
 }
 

@@ -81,6 +81,7 @@ static void move_log(const struct params *p)
     config.postlog_path = buf_text(&path);
     if (p->maillog_file[0] != '\0')
         config.sink = LOG_SINK_POSTLOG;
+    config.facility = p->syslog_facility;
     log_reopen(process.log, &config);
 }
 

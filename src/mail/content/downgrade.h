@@ -7,15 +7,11 @@
 #ifndef MAIL_CONTENT_DOWNGRADE_H
 #define MAIL_CONTENT_DOWNGRADE_H
 
-#include "core/base/err.h"
-#include "mail/content/mime.h"
+#include "mail/content/follow.h"
 
 struct downgrade {
-    struct mime mime;
-    struct buf held;  /* the header being read, until it is known to be complete */
-    bool released;    /* it was too long for that: the rest of it goes out as it comes */
+    struct follow follow;
     struct buf coded; /* the line of quoted-printable being made */
-    bool starts_line; /* the next piece does */
     bool encodes;     /* the body being read is to be encoded */
     char blank;       /* a blank at a piece's end, which can turn out to be the line's end; 0: none */
 

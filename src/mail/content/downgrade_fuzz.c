@@ -16,7 +16,7 @@ static bool take(void *arg, slice text, bool ends_line, struct err *err)
 
     (void)err;
     o->line += text.n;
-    if (o->d->encodes && !o->d->mime.in_header) {
+    if (o->d->encodes && !o->d->follow.mime.in_header) {
         assert(o->line <= 76);
         for (size_t i = 0; i < text.n; i++)
             assert((unsigned char)text.p[i] < 127 && ((unsigned char)text.p[i] >= ' ' || text.p[i] == '\t'));

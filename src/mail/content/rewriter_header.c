@@ -8,15 +8,9 @@
 #include "mail/syntax/address.h"
 #include "mail/syntax/date.h"
 
-#define SENDER_HEADERS                                                                                      \
-    (header_bit(HEADER_FROM) | header_bit(HEADER_SENDER) | header_bit(HEADER_REPLY_TO) |                    \
-     header_bit(HEADER_ERRORS_TO) | header_bit(HEADER_RETURN_RECEIPT_TO) | header_bit(HEADER_RESENT_FROM) | \
-     header_bit(HEADER_RESENT_SENDER) | header_bit(HEADER_RESENT_REPLY_TO) |                                \
-     header_bit(HEADER_DISPOSITION_NOTIFICATION_TO))
-#define RECIPIENT_HEADERS                                                                                        \
-    (header_bit(HEADER_TO) | header_bit(HEADER_CC) | header_bit(HEADER_BCC) | header_bit(HEADER_APPARENTLY_TO) | \
-     header_bit(HEADER_RESENT_TO) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_BCC) |               \
-     header_bit(HEADER_MAIL_FOLLOWUP_TO))
+#define KIND_BIT(kind) | header_bit(HEADER_##kind)
+#define SENDER_HEADERS (0 HEADER_SENDERS(KIND_BIT))
+#define RECIPIENT_HEADERS (0 HEADER_RECIPIENTS(KIND_BIT))
 #define RESENT_HEADERS                                                                                            \
     (header_bit(HEADER_RESENT_BCC) | header_bit(HEADER_RESENT_CC) | header_bit(HEADER_RESENT_DATE) |              \
      header_bit(HEADER_RESENT_FROM) | header_bit(HEADER_RESENT_MESSAGE_ID) | header_bit(HEADER_RESENT_REPLY_TO) | \

@@ -21,6 +21,10 @@ void event_print_address(slice internal, struct buf *out)
 
     if (internal.n == 0)
         return;
+    if (events_has_internal_addresses()) {
+        add_printable(out, internal);
+        return;
+    }
     (void)address_quote(internal, &quoted);
     add_printable(out, buf_slice(&quoted));
 }

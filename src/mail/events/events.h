@@ -18,6 +18,10 @@ void events_after_line(void (*fn)(void));
 /* FN is called after the line of event_fatal(), while the log is still open: for what has to be added.  NULL: nothing more. */
 void events_on_fatal(void (*fn)(void));
 
+/* info_log_address_format: addresses in lines without quotes.  Until it is said, with them. */
+void events_address_form(bool internal);
+bool events_has_internal_addresses(void);
+
 /* ---- free text, for what has no event of its own ---- */
 void event_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void event_warning(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -12,7 +12,7 @@ static struct {
     struct log *log;
     void (*after_line)(void), (*on_fatal)(void);
     int fatal_status;
-    bool fatal_at_once;
+    bool fatal_at_once, internal_addresses;
 } process = {.fatal_status = 1};
 
 void events_open(struct log *log)
@@ -23,6 +23,16 @@ void events_open(struct log *log)
 struct log *events_log(void)
 {
     return process.log;
+}
+
+void events_address_form(bool internal)
+{
+    process.internal_addresses = internal;
+}
+
+bool events_has_internal_addresses(void)
+{
+    return process.internal_addresses;
 }
 
 void events_after_line(void (*fn)(void))

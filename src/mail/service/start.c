@@ -34,6 +34,7 @@ static struct log *open_log(const struct worker *w, struct log *old, const char 
     AUTO_BUF struct buf tag = BUF_INIT(1000), path = BUF_INIT(1000), label = BUF_INIT(1000);
     struct log_config config = {
         .sink = postlog != NULL ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
+        .facility = w->run.params != NULL ? w->run.params->syslog_facility : NULL,
         .also_stderr = w->options.to_stderr || w->options.standalone || isatty(STDIN_FILENO),
         .stderr_name = w->run.program,
         .ascii_only = w->run.params != NULL && !w->run.params->smtputf8_enable,
@@ -65,6 +66,7 @@ static void open_configured_log(const struct worker *w)
     const char *postlog = p->maillog_file[0] != '\0' ? p->postlog_service_name : NULL;
 
     events_open(open_log(w, events_log(), p->syslog_name, postlog, p->myhostname));
+    events_address_form(slice_eq(slice_text(p->info_log_address_format), S("internal")));
 }
 
 static void log_panic(const char *text)

@@ -22,6 +22,13 @@
 #define HEADER_ENUM(name, text) HEADER_##name,
 enum header_kind { HEADER_OTHER, HEADER_NAMES(HEADER_ENUM) HEADER_KINDS };
 
+/* Headers that hold addresses: of who sends, and of who gets it. */
+#define HEADER_SENDERS(H)                                                                                              \
+    H(FROM) H(SENDER) H(REPLY_TO) H(ERRORS_TO) H(RETURN_RECEIPT_TO) H(RESENT_FROM) H(RESENT_SENDER)                    \
+    H(RESENT_REPLY_TO) H(DISPOSITION_NOTIFICATION_TO)
+#define HEADER_RECIPIENTS(H)                                                                                           \
+    H(TO) H(CC) H(BCC) H(APPARENTLY_TO) H(RESENT_TO) H(RESENT_CC) H(RESENT_BCC) H(MAIL_FOLLOWUP_TO)
+
 /* Is LINE the start of a header ("Name:" or "Name :")?  *NAME without blanks and colon, *KIND, *VALUE what follows ':'. */
 bool header_line_parse(slice line, slice *name, enum header_kind *kind, slice *value);
 const char *header_kind_name(enum header_kind k);

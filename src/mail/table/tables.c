@@ -145,23 +145,52 @@ static enum table_got try_forms(struct address_search *s, bool part, slice local
     return search(s->tables, part, buf_slice(&s->key), s->by, s->value, s->err);
 }
 
-/* Appends "+ext" to the local part of a single result address that has a domain or is a bare name. */
+/* The next address of a result; blanks and commas in quotes part nothing. */
+static bool cut_address(slice *rest, slice *out)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    while (rest->n > 0 && strchr(", \t\r\n", rest->p[0]) != NULL)
+        *rest = slice_skip(*rest, 1);
+    for (; n < rest->n && (quoted || strchr(", \t\r\n", rest->p[n]) == NULL); n++) {
+        if (rest->p[n] == '"')
+            quoted = !quoted;
+        else if (rest->p[n] == '\\' && quoted && n + 1 < rest->n)
+            n++;
+    }
+    *out = slice_head(*rest, n);
+    *rest = slice_skip(*rest, n);
+    return n > 0;
+}
+
+/* Adds ADDRESS, which has a domain or is a bare name, with "+ext" behind its local part, within its quotes. */
+static void add_extended(slice address, slice extension, struct buf *out)
+{
+    slice local, domain;
+
+    address_split(address, &local, &domain);
+    buf_add(out, local.n > 0 ? local : address);
+    if (local.n == 0)
+        return;
+    if (slice_ends(local, S("\"")))
+        buf_truncate(out, out->n - 1);
+    buf_add(out, extension);
+    if (slice_ends(local, S("\"")))
+        buf_add_char(out, '"');
+    buf_add(out, slice_skip(address, local.n));
+}
+
 static void add_extension(struct buf *value, slice extension)
 {
     AUTO_BUF struct buf with = BUF_INIT(value->max);
     slice rest = buf_slice(value), item;
     struct err ignored;
-    bool braced;
 
-    while (conf_next_item(&rest, ", \t\r\n", &item, &braced, &ignored) == CONF_ITEM) {
-        slice local, domain;
-        address_split(item, &local, &domain);
+    while (cut_address(&rest, &item)) {
         if (with.n > 0)
             buf_add_text(&with, ", ");
-        buf_add(&with, local.n > 0 ? local : item);
-        if (local.n > 0)
-            buf_add(&with, extension);
-        buf_add(&with, slice_skip(item, local.n > 0 ? local.n : item.n));
+        add_extended(item, extension, &with);
     }
     if (!with.overflow)
         (void)value_set(value, buf_slice(&with), &ignored);

@@ -204,6 +204,7 @@ static void open_log(const struct params *p)
     const char *dot = strchr(p->myhostname, '.');
     struct log_config config = {
         .sink = to_file ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
+        .facility = p->syslog_facility,
         .postlog_path = "public/postlog",
         .also_stderr = isatty(2) != 0,
         .stderr_name = "master",

@@ -454,3 +454,7 @@ PROBES = [
 ]
 
 ALL = [*DNS, *REPLIES, *CONTENT, *ODD_DNS, *ODD_REPLIES, *CONVERTED, *PARAMETERS, *LMTP, *PROBES]
+
+
+def named(*names: str) -> list[Case]:
+    return [case for case in ALL if case.name in names]

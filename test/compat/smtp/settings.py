@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from .cases import ALL, N4, N5, TWO, lmtp, pair, says
+from .cases import LABEL, MIME, N4, N5, PARTS, TWO, lmtp, named, pair, says
 from .peer import CLOSE, HANG, Script
 from .run import Case
-
-
-def named(*names: str) -> list[Case]:
-    return [case for case in ALL if case.name in names]
 
 
 SETTINGS = {
@@ -137,4 +133,36 @@ SETTINGS = {
         *(Case(f"{name} of another domain", (), {}, nexthop=name) for name in ("[short]:2500", "[a.longer]:2500", "short:2500", "[none]", "[none.none]")),
     ]) for options in ("", "res_defnames", "res_dnsrch", "res_defnames, res_dnsrch")},
     "native, then dns": (["smtp_host_lookup = native, dns"], [*named("one mx", "a host", "the mx has no address", "a host that does not exist", "a host servfail"), Case("an own host", nexthop="[localhost]:26", peers={})]),
+    "what became of it, filtered": (["default_delivery_status_filter = regexp:{{/^4\\.1\\.1 (.*)/ 5.1.9 hard: $$1} {/^2(.*) kept/ 2.9.9 taken} {/^5\\.7\\.1/ 2.0.0 lie} {/^4\\.2\\.1/ nonsense} {/^5\\.1\\.8/ 5.1.8} {/^4\\.4\\.2/ 5.0.0 lost} {/^4\\.4\\.1 connect/ 5.4.1 no way} {/^4\\.2\\.2/ 5.2.2 $$(x}}",
+                                     "lmtp_delivery_status_filter = regexp:{{/^2(.*) kept/ 2.9.9 taken}}"], [
+        *named("one mx", "mail 5xx", "dot 5xx", "rcpt 4xx", "rcpt 4xx at both", "closed at mail", "one is down", "rcpt some, some not", "lmtp: each has its own end",
+               "rcpt 4xx, another takes it", "probe of three", "greeting 4xx", "mail 4xx", "dot 250 of many lines", "no such domain"),
+        Case("code 4.1.1", peers={1: says(RCPT=N4)}, recipients=("one", "two")),
+    ]),
+    "what became of it, filter fails": (["smtp_delivery_status_filter = fail:x", "lmtp_delivery_status_filter = inline:{x=y}"], named("one mx", "rcpt 5xx", "lmtp: each has its own end", "one is down")),
+    "generic": (["smtp_generic_maps = inline:{alice@mx.test.invalid=a.li@outside.test, @c2.test=@elsewhere.test, {bob@c3.test=\"b b\"@x.test}, bob=nobody@y.test}",
+                 "recipient_delimiter = +", "propagate_unmatched_extensions = generic", "lmtp_generic_maps = inline:{alice@mx.test.invalid=lmtp@outside.test}"], [
+        Case("sender", text="From: alice@mx.test.invalid\nTo: bob@c1.test, \"A L\" <alice+ext@mx.test.invalid> (note)\nCc: x <carol@c2.test>\nSubject: alice@mx.test.invalid\nReply-To: alice@mx.test.invalid\nX-Other: alice@mx.test.invalid\n\nalice@mx.test.invalid\n"),
+        Case("recipient by domain", recipients=("bob", "carol")),
+        Case("recipient by address", recipients=("bob", "bob+x"), peers={1: says(EHLO="250-p\n250 DSN")}, options=("-N", "success")),
+        Case("sender with extension", sender="alice+y@mx.test.invalid", text="From: alice+y@mx.test.invalid\nMime-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nFrom: alice@mx.test.invalid\n\nb\n--b--\n"),
+        Case("null sender", sender=""),
+        Case("lmtp generic", agent="lmtp", nexthop="inet:[$1]:24", port=24, text="From: alice@mx.test.invalid\n\nb\n"),
+        Case("resent and folded", text="Resent-From: alice@mx.test.invalid\nResent-To: bob@c3.test,\n bob@c3.test\nSender: alice@mx.test.invalid\nDisposition-Notification-To: <alice@mx.test.invalid>\nFrom: alice@mx.test.invalid, alice@mx.test.invalid, alice@mx.test.invalid\nErrors-To: alice@mx.test.invalid\nReturn-Receipt-To: alice@mx.test.invalid\nMail-Followup-To: alice@mx.test.invalid\n\nb\n"),
+        Case("refused", peers={1: says(RCPT=N5, MAIL=N5)}),
+    ]),
+    "lines checked": (["smtp_header_checks = regexp:{{/^Subject: drop/ IGNORE} {/^Subject: (.*)/ REPLACE Subject: new $$1} {/^X-Warn/ WARN careful} {/^X-Info/ INFO noted} {/^X-Pre/ PREPEND X-Before: yes} {/^X-Strip/ STRIP gone} {/^X-Bad/ REPLACE nonsense} {/^X-Reject/ REJECT no} {/^X-Dunno/ DUNNO} {/^X-Unknown/ WHAT} {/^X-None/ REPLACE} {/^X-Hold/ HOLD} {/^X-Long/ INFO} {/^X-Filter/ FILTER a:b} {/^X-Ok/ OK}}",
+                       "smtp_mime_header_checks = regexp:{{/^Content-Type: text.html/ REPLACE Content-Type: text/plain} {/^X-After/ INFO part}}",
+                       "smtp_nested_header_checks = regexp:{{/^Subject: inner/ REPLACE Subject: nested}}",
+                       "smtp_body_checks = regexp:{{/^drop/ IGNORE} {/^change (.*)/ REPLACE changed $$1} {/^before/ PREPEND added} {/^warn/ WARN} {/^empty/ REPLACE} {/^dots/ REPLACE .dot} {/^inner/ INFO inner body}}"], [
+        Case("headers", text="Subject: hello\nX-Warn: 1\nX-Info: 2\n folded\nX-Pre: 3\nX-Strip: 4\nX-Bad: 5\nX-Reject: 6\nX-Dunno: 7\nX-Unknown: 8\nX-None: 9\nX-Hold: 10\nX-Filter: 11\nX-Ok: 12\nX-Long: " + "y" * 300 + "\n\nbody\n"),
+        Case("a header dropped", text="Subject: drop me\n folded\nX: y\n\nbody\n"),
+        Case("body", text="Subject: x\n\ndrop\nchange this\nbefore\nwarn\nempty\ndots\nend\n"),
+        Case("parts", text=MIME + PARTS.replace("ö", "o").replace("\n\npreamble", "\n\npreamble\nSubject: not a header")),
+        Case("to seven bits and checked", text=f"Subject: x\nMime-Version: 1.0\nContent-Type: text/html\n{LABEL}b\xf6\nchange \xf6\ndrop\n", peers={1: says(EHLO="250 p")}, options=("-B", "8BITMIME")),
+        Case("no body", text="Subject: x\n"),
+        Case("long lines checked", text="Subject: x\n\ndrop" + "y" * 3000 + "\nchange " + "z" * 3000 + "\n"),
+    ]),
+    "lines checked, not now": (["smtp_header_checks = fail:x", "lmtp_mime_header_checks = fail:x"], named("one mx", "rcpt 5xx", "lmtp: without inet:", "dot 4xx, another takes it")),
+    "addresses in the log": (["info_log_address_format = internal", "syslog_facility = local3"], named("a quoted sender", "dsn, odd addresses")),
 }

@@ -113,3 +113,20 @@ def test_how_often(which: str, setting: str, least: int, most: int) -> None:
         deliver(system, [peer], ["d0.test"])
         assert sum(kept(peer).values()) == MESSAGES
         assert least <= most_messages(peer) <= most
+
+
+@pytest.mark.parametrize(("listed", "sessions"), [("other.test, 127.0.0.1", 1), ("[127.0.0.1]:2600", 3)], ids=["by-name", "not-as-written"])
+@pytest.mark.parametrize("which", SYSTEMS, ids=[which.replace(" ", "-") for which in SYSTEMS])
+def test_kept_without_demand(which: str, listed: str, sessions: int) -> None:
+    """Mail that comes now and then, to a destination whose connections are always kept."""
+    with SYSTEMS[which]() as system:
+        system.configure([f"smtp_connection_cache_destinations = {listed}", "smtp_connection_cache_time_limit = 60s",
+                          "transport_maps = inline:{ {d0.test = smtp:[127.0.0.1]:2600} }"], rows=["smtp unix - - n - 1 smtp"])
+        peer = Peer(system, "127.0.0.1", 2600, Script(per_session=True))
+        system.start()
+        for n in range(3):
+            system.run(["sendmail", "-i", "-f", "alice@test.invalid", "bob@d0.test"], input=f"Subject: n{n}\n\nbody\n")
+            system.log.wait("status=sent", count=n + 1)
+            system.wait_queue()
+        peer.close()
+        assert len(peer.sessions) == sessions

@@ -12,7 +12,7 @@ import pytest
 from harness import paths
 from harness.oracle import Postfix
 
-from .cases import ALL
+from .cases import ALL, named
 from .run import Case, Run, Seen, run
 from .settings import SETTINGS
 
@@ -71,3 +71,10 @@ def test_settings(name: str) -> None:
         compare(case, *seen)
     # What is said when a process opens its tables is said by each, and theirs are more.
     assert set(theirs.rest) == set(ours.rest)
+
+
+def test_generic_table_unavailable() -> None:
+    """Theirs dies of it."""
+    seen = seen_by(True, named("one mx"), ["smtp_generic_maps = fail:x"])
+    assert "status=deferred (local data error while talking to a.c1.test[127.1.1.1])" in seen.cases[0].log[-1]
+    assert set(seen.rest) == {'warning: fail:x lookup error for "alice@mx.test.invalid"', "warning: smtp_generic_maps map lookup problem for alice@mx.test.invalid"}

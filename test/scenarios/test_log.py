@@ -1,0 +1,44 @@
+"""How lines look in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.system import System
+
+from .where import everywhere, make
+
+MAIN = ["syslog_facility = local3", "info_log_address_format = internal",
+        "local_delivery_status_filter = regexp:{{/^2(.*) delivered to mailbox/ 2$$1 in the box} {/^5.1.1 (.*)/ 4.9.1 perhaps: $$1}}"]
+LOCAL3_INFO = 19 * 8 + 6
+
+
+@pytest.fixture(scope="module", params=everywhere(only=("postfix", "waybill")))
+def system(request: pytest.FixtureRequest) -> Iterator[System]:
+    with make(request.param, MAIN) as made:
+        made.start()
+        yield made
+
+
+@pytest.mark.scenario
+def test_facility_and_addresses(system: System) -> None:
+    system.run(["sendmail", "-f", '"a b"@far.example', "alice"], input="Subject: x\n\nx\n")
+    system.log.wait("status=sent")
+    lines = [line for line in system.log.lines() if line.program in ("pickup", "cleanup", "qmgr", "local")]
+    assert [line.text.split("from=<")[1].split(">")[0] for line in lines if " from=<" in line.text] == ["a b@far.example"] * 2
+    assert {line.raw.split(">")[0] for line in lines} == {f"<{LOCAL3_INFO}"}
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(("recipient", "end"), [("bob", r"dsn=2\.0\.0, status=sent \(in the box\)"), ("nobody-here", r'dsn=4\.9\.1, status=deferred \(perhaps: unknown user: "nobody-here"\)')])
+def test_status_filter(system: System, recipient: str, end: str) -> None:
+    system.run(["sendmail", recipient], input="Subject: x\n\nx\n")
+    system.log.wait(rf"to=<{recipient}@.*{end}")
+
+
+@pytest.mark.scenario
+def test_no_facility(system: System) -> None:
+    with make("postfix" if system.name == "postfix" else "waybill", ["syslog_facility = nonsense"]) as bad:
+        assert bad.run(["postqueue", "-p"], check=False).returncode != 0
