@@ -40,6 +40,7 @@ stop:
 # What has been seen to hold as a whole; `make test-all` runs whatever is in test/.
 PROVEN = harness \
 	scenarios \
+	compat/test_check.py \
 	compat/test_postconf.py \
 	compat/test_postsuper.py \
 	compat/test_queue_tools.py \

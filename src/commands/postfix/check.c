@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -6,9 +5,7 @@
 #include <unistd.h>
 
 #include "commands/postfix/instance.h"
-#include "core/base/file.h"
-
-enum { COMPARED_MAX_BYTES = 16 << 20 };
+#include "commands/postfix/look.h"
 
 /* ---- the folders of the queue directory ---- */
 
@@ -60,152 +57,65 @@ bool check_repair(struct instance *i, bool with_postsuper)
 
 /* ---- warnings ---- */
 
-/* What is expected of everything below a folder. */
-struct walk {
-    struct instance *i;
-    uid_t owner;
-    const char *owner_name;
-    bool check_mode;  /* no write permission for group and others */
-    bool check_links; /* symbolic links stay inside */
-};
-
-static void look_at(const struct walk *w, const char *path, const struct stat *st)
-{
-    char target[4]; /* enough to see whether it begins with / or ../ */
-    ssize_t n;
-
-    if (st->st_uid != w->owner)
-        say_warning(w->i, "not owned by %s: %s", w->owner_name, path);
-    if (!S_ISLNK(st->st_mode)) {
-        if (w->check_mode && (st->st_mode & 022) != 0)
-            say_warning(w->i, "group or other writable: %s", path);
-        return;
-    }
-    n = readlink(path, target, sizeof target);
-    /* Debian's package has one that is meant to leave. */
-    if (w->check_links && !slice_eq(slice_text(path), S("/etc/postfix/./makedefs.out")) && n > 0 && (target[0] == '/' || slice_starts(slice_of(target, (size_t)n), S("../"))))
-        say_warning(w->i, "symlink leaves directory: %s", path);
-}
-
-static void walk(const struct walk *w, struct buf *path, int depth)
-{
-    size_t length = path->n;
-    struct dirent *entry;
-    struct stat st;
-    DIR *dir;
-
-    if (lstat(buf_text(path), &st) != 0)
-        return;
-    look_at(w, buf_text(path), &st);
-    if (!S_ISDIR(st.st_mode) || depth > 10)
-        return;
-    dir = opendir(buf_text(path));
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (buf_addf(path, "/%s", entry->d_name))
-            walk(w, path, depth + 1);
-        buf_truncate(path, length);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-}
-
-static void walk_from(const struct walk *w, const char *directory, const char *below)
-{
-    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-
-    buf_addf(&path, "%s/%s", directory, below);
-    walk(w, &path, 0);
-}
-
-/* One file or folder itself. */
-static void look_at_one(const struct walk *w, const char *directory, const char *name)
-{
-    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    struct stat st;
-
-    buf_addf(&path, "%s/%s", directory, name);
-    if (lstat(buf_text(&path), &st) == 0)
-        look_at(w, buf_text(&path), &st);
-}
-
 static void check_setgid(struct instance *i, const char *name)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
     struct stat st;
 
     buf_addf(&path, "%s/%s", i->params->command_directory, name);
-    if (stat(buf_text(&path), &st) != 0)
-        return;
-    if (st.st_gid != i->setgid_gid)
-        say_warning(i, "not owned by group %s: %s", i->params->setgid_group, buf_text(&path));
-    if ((st.st_mode & 02111) != 02111)
+    look_at_group(i, i->params->command_directory, name, i->setgid_gid, i->params->setgid_group);
+    if (stat(buf_text(&path), &st) == 0 && (st.st_mode & 02111) != 02111)
         say_warning(i, "not set-gid or not owner+group+world executable: %s", buf_text(&path));
 }
 
-/* Copies of system files that services in a chroot read. */
-static void check_chroot_copies(struct instance *i)
+/* What only root has: programs, set-gid commands, a chroot. */
+static void check_shared(struct instance *i, const struct look *config)
 {
-    DIR *dir = opendir("etc");
-    struct dirent *entry;
+    static const char *const copies[] = {"bin", "etc", "lib", "sbin", "usr"};
+    const struct params *p = i->params;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        AUTO_BUF struct buf copy = BUF_INIT(PATH_MAX);
-        AUTO_BUF struct buf original = BUF_INIT(PATH_MAX);
-        AUTO_BUF struct buf ours = BUF_INIT(COMPARED_MAX_BYTES);
-        AUTO_BUF struct buf theirs = BUF_INIT(COMPARED_MAX_BYTES);
-        struct err ignored;
-        struct stat st;
-
-        buf_addf(&copy, "%s/etc/%s", i->params->queue_directory, entry->d_name);
-        buf_addf(&original, "/etc/%s", entry->d_name);
-        if (stat(buf_text(&copy), &st) == 0 && S_ISREG(st.st_mode) && file_read_path(buf_text(&copy), &ours, &ignored) &&
-            file_read_path(buf_text(&original), &theirs, &ignored) && !slice_eq(buf_slice(&ours), buf_slice(&theirs)))
-            say_warning(i, "%s and %s differ", buf_text(&copy), buf_text(&original));
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
+    look_below(config, p->shlib_directory, ".");
+    look_below(config, p->daemon_directory, ".");
+    check_setgid(i, "postqueue");
+    check_setgid(i, "postdrop");
+    look_at_group(i, p->queue_directory, "maildrop", i->setgid_gid, p->setgid_group);
+    look_at_group(i, p->queue_directory, "public", i->setgid_gid, p->setgid_group);
+    for (size_t n = 0; n < COUNT_OF(copies); n++)
+        look_at_copies(i, copies[n]);
+    look_for_other_sendmail(i);
 }
 
-static void check_damaged(struct instance *i)
+/* maildrop belongs to others, too: what is in it is not looked at.  A long queue takes long. */
+static void check_queue(const struct look *queue, bool deep)
 {
-    DIR *dir = opendir("corrupt");
-    struct dirent *entry;
+    const char *directory = queue->i->params->queue_directory;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.')
-            say_warning(i, "damaged message: corrupt/%s", entry->d_name);
-    if (dir != NULL)
-        (void)closedir(dir);
+    for (size_t n = 0; n < COUNT_OF(folders); n++)
+        if (deep && folders[n].owner != FOR_ROOT && strcmp(folders[n].name, "maildrop") != 0)
+            look_below(queue, directory, folders[n].name);
+        else if (folders[n].owner != FOR_ROOT)
+            look_at_one(queue, directory, folders[n].name);
 }
 
-void check_warn(struct instance *i)
+void check_warn(struct instance *i, bool deep)
 {
     const struct params *p = i->params;
-    const char *mail_owner = i->rootless ? "the user" : p->mail_owner;
-    struct walk root = {i, i->rootless ? getuid() : 0, i->rootless ? "the user" : "root", true, false};
-    struct walk config = root, mail = {i, i->owner_uid, mail_owner, true, false}, queue = mail;
+    const char *root_name = i->rootless ? "the user" : "root", *mail_name = i->rootless ? "the user" : p->mail_owner;
+    const struct look root = {.i = i, .owner = i->rootless ? getuid() : 0, .owner_name = root_name, .owners = true, .modes = true};
+    struct look config = root, mail = root, queue;
 
-    config.check_links = !i->rootless;
-    queue.check_mode = false;
+    config.targets = config.links = !i->rootless;
+    mail.owner = i->owner_uid;
+    mail.owner_name = mail_name;
+    queue = mail;
+    queue.modes = false;
+    queue.peers = true;
     look_at_one(&root, p->queue_directory, ".");
     look_at_one(&root, p->queue_directory, "pid");
-    walk_from(&config, p->config_directory, ".");
-    if (!i->rootless) {
-        walk_from(&root, p->shlib_directory, ".");
-        walk_from(&root, p->daemon_directory, ".");
-    }
-    walk_from(&mail, p->data_directory, ".");
-    for (size_t n = 0; n < COUNT_OF(folders); n++)
-        if (folders[n].owner != FOR_ROOT)
-            look_at_one(&queue, p->queue_directory, folders[n].name);
-    walk_from(&queue, p->queue_directory, "corrupt");
-    walk_from(&queue, p->queue_directory, "saved");
-    if (!i->rootless) {
-        check_setgid(i, "postqueue");
-        check_setgid(i, "postdrop");
-        check_chroot_copies(i);
-    }
-    check_damaged(i);
+    look_below(&config, p->config_directory, ".");
+    look_below(&mail, p->data_directory, ".");
+    check_queue(&queue, deep);
+    if (!i->rootless)
+        check_shared(i, &config);
+    look_for_damaged(i);
 }

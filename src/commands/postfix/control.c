@@ -73,7 +73,7 @@ static bool prepare_start(struct instance *i, bool quick)
         return false;
     }
     if (!quick)
-        check_warn(i);
+        check_warn(i, false);
     say(i, "starting the Postfix mail system");
     return true;
 }
@@ -191,7 +191,7 @@ int control_check(struct instance *i)
 {
     if (!master_exists(i) || !check_repair(i, true))
         return 1;
-    check_warn(i);
+    check_warn(i, true);
     return 0;
 }
 

@@ -39,8 +39,8 @@ int become_program(struct instance *i, const char *directory, char *const argv[]
 
 /* Makes what is missing of the queue directory's folders and runs postsuper.  False: the start must not go on. */
 bool check_repair(struct instance *i, bool with_postsuper);
-/* Logs a warning for each file whose owner, mode or place invites trouble. */
-void check_warn(struct instance *i);
+/* Logs a warning for each file whose owner, mode or place invites trouble; DEEP: also of each message. */
+void check_warn(struct instance *i, bool deep);
 
 /* The commands.  They return the exit status. */
 int control_start(struct instance *i, bool quick);
