@@ -29,7 +29,7 @@ static const char usage[] =
 /* ---- where our programs are: beside this one ---- */
 static bool find_programs(struct instance *in, struct err *err)
 {
-    char self[sizeof in->sbin];
+    char self[sizeof in->sbin], master[sizeof in->libexec + 8];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     char *slash;
 
@@ -44,7 +44,8 @@ static bool find_programs(struct instance *in, struct err *err)
         *slash = '\0';
     if (snprintf(in->libexec, sizeof in->libexec, "%s/libexec", self) >= (int)sizeof in->libexec)
         return err_set(err, ERR_LIMIT, "path too long: %s", self);
-    if (access(in->libexec, X_OK) != 0)
+    (void)snprintf(master, sizeof master, "%s/master", in->libexec); /* Debian has a /usr/libexec of others */
+    if (access(master, X_OK) != 0)
         (void)snprintf(in->libexec, sizeof in->libexec, "/usr/lib/postfix/sbin");
     return true;
 }
@@ -60,6 +61,21 @@ static void find_hostname(struct instance *in)
 }
 
 /* ---- folders ---- */
+const struct init_folder init_folders[] = {
+    {"etc", 0755, 0755, false, "configuration"},
+    {"spool", 0755, 0755, false, "the queue"},
+    {"data", 0700, 0700, true, "what daemons remember"},
+    {"log", 0755, 0755, false, "mail.log"},
+    {"mail", 0755, 0755, true, "mailboxes"},
+    {"local", 01777, 0700, false, "mailboxes of this machine's users"},
+};
+const size_t init_folder_count = COUNT_OF(init_folders);
+
+mode_t init_folder_mode(const struct instance *in, const struct init_folder *f)
+{
+    return in->rootless ? f->rootless_mode : f->mode;
+}
+
 static bool make_folder(const struct instance *in, const char *name, mode_t mode, bool owned, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(1000);
@@ -84,9 +100,10 @@ static bool make_folders(const struct instance *in, struct err *err)
         if (mkdir(in->directory, 0755) != 0)
             return err_sys(err, "create %s", in->directory);
     }
-    return make_folder(in, "etc", 0755, false, err) && make_folder(in, "spool", 0755, false, err) &&
-           make_folder(in, "data", 0700, true, err) && make_folder(in, "log", 0755, false, err) &&
-           make_folder(in, "mail", 0755, true, err) && make_folder(in, "local", in->rootless ? 0700 : 01777, false, err);
+    for (size_t i = 0; i < init_folder_count; i++)
+        if (!make_folder(in, init_folders[i].name, init_folder_mode(in, &init_folders[i]), init_folders[i].owned, err))
+            return false;
+    return true;
 }
 
 /* ---- configuration ---- */
@@ -189,23 +206,6 @@ static bool build_aliases(const struct instance *in, struct err *err)
     if (waitpid(pid, &status, 0) != pid || status != 0)
         return err_set(err, ERR_SYS, "%s failed", buf_text(&program));
     return true;
-}
-
-static void tell(const struct instance *in)
-{
-    (void)printf("made a private instance in %s\n", in->directory);
-    if (in->rootless)
-        (void)printf("  runs without root, as %s: only %s can submit with sendmail; local delivery is for %s alone\n", in->owner,
-                     in->owner, in->owner);
-    else
-        (void)printf("  runs as root with mail_owner %s; for sendmail -C by other users add %s/etc to\n"
-                     "  alternate_config_directories in the system's main.cf, and make postdrop set-gid %s (make install does)\n",
-                     in->owner, in->directory, in->drop_group);
-    (void)printf("  start:   %s/postfix -c %s/etc start\n", in->sbin, in->directory);
-    (void)printf("  send:    %s/sendmail -C %s/etc USER@%s, or SMTP to 127.0.0.1 port %d\n", in->sbin, in->directory, in->domain,
-                 in->smtp_port);
-    (void)printf("  mail:    %s/mail/USER/new/    log: %s/log/mail.log\n", in->directory, in->directory);
-    (void)printf("  stop:    %s/postfix -c %s/etc stop\n", in->sbin, in->directory);
 }
 
 static bool domain_is_good(slice domain)

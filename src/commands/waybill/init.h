@@ -17,7 +17,7 @@ struct instance {
     const char *relayhost; /* "" : none */
     char hostname[300];
     char sbin[512], libexec[512]; /* where our programs are */
-    bool rootless;
+    bool rootless, made_owner, made_group;
     char owner[64], drop_group[64]; /* mail_owner, setgid_group */
     uid_t uid;
     gid_t gid, drop_gid;
@@ -25,6 +25,21 @@ struct instance {
 
 /* Parses the arguments after "init" and does it; returns the exit status. */
 int init_main(int argc, char **argv);
+
+/* The folders of an instance. */
+struct init_folder {
+    const char *name;
+    mode_t mode, rootless_mode;
+    bool owned; /* by mail_owner; else by root.  Rootless: all are the user's. */
+    const char *purpose;
+};
+extern const struct init_folder init_folders[];
+extern const size_t init_folder_count;
+mode_t init_folder_mode(const struct instance *in, const struct init_folder *f);
+
+/* ---- tell.c ---- */
+/* Prints what was made, what it needs of the machine, and how to use it. */
+void tell(const struct instance *in);
 
 /* ---- owners.c ---- */
 /* Finds mail_owner and setgid_group; as root creates what is missing, and says so. */

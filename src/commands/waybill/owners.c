@@ -29,7 +29,6 @@ static bool make_group(const char *name, struct err *err)
 {
     const char *const argv[] = {"groupadd", "--system", name, NULL};
 
-    (void)printf("created group %s\n", name);
     return run(argv, err);
 }
 
@@ -38,7 +37,6 @@ static bool make_user(const char *name, struct err *err)
     const char *const argv[] = {"useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/spool/postfix",
                           "--shell", "/usr/sbin/nologin", name, NULL};
 
-    (void)printf("created user and group %s\n", name);
     return run(argv, err);
 }
 
@@ -67,9 +65,9 @@ bool owners_find(struct instance *in, struct err *err)
         return as_ordinary_user(in, err);
     (void)snprintf(in->owner, sizeof in->owner, "postfix");
     (void)snprintf(in->drop_group, sizeof in->drop_group, "postdrop");
-    if (getpwnam(in->owner) == NULL && !make_user(in->owner, err))
-        return false;
-    if (getgrnam(in->drop_group) == NULL && !make_group(in->drop_group, err))
+    in->made_owner = getpwnam(in->owner) == NULL;
+    in->made_group = getgrnam(in->drop_group) == NULL;
+    if ((in->made_owner && !make_user(in->owner, err)) || (in->made_group && !make_group(in->drop_group, err)))
         return false;
     owner = getpwnam(in->owner);
     if (owner == NULL)

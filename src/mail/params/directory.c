@@ -19,7 +19,7 @@ static bool belongs_to_root_alone(const char *path)
 }
 
 /* Is DIRECTORY named by the compiled-in main.cf? */
-static bool is_listed(slice directory)
+bool params_directory_is_listed(slice directory)
 {
     struct err ignored;
     struct conf conf;
@@ -52,7 +52,7 @@ bool params_config_directory(const char *from_option, bool is_setgid, struct buf
     directory = slice_text(chosen);
     while (directory.n > 1 && slice_ends(directory, S("/")))
         directory.n--;
-    if (!slice_eq(directory, S(WAYBILL_CONFIG_DIRECTORY)) && is_setgid && getuid() != 0 && !is_listed(directory))
+    if (!slice_eq(directory, S(WAYBILL_CONFIG_DIRECTORY)) && is_setgid && getuid() != 0 && !params_directory_is_listed(directory))
         return err_set(err, ERR_CONFIG, "unauthorized configuration directory name: %.*s", S_ARG(directory));
     buf_clear(out);
     return buf_add(out, directory) || err_set(err, ERR_LIMIT, "configuration directory name too long");

@@ -58,6 +58,9 @@ const char *params_transport_text(struct params *p, slice transport, const char 
  * nobody else may write it. */
 MUST_CHECK bool params_config_directory(const char *from_option, bool is_setgid, struct buf *out, struct err *err);
 
+/* The default main.cf is as that asks for, and lists DIRECTORY there. */
+bool params_directory_is_listed(slice directory);
+
 /* compatibility_level as comparable number: "3.6" is 3 006 000. */
 bool compat_level_parse(slice text, int64_t *out);
 
