@@ -49,6 +49,7 @@ struct dns_answer {
     slice canonical;            /* the name the records belong to */
     bool authenticated;         /* AD bit, when the resolver may be trusted */
     bool cut;                   /* there were more than DNS_RECORDS_MOST records */
+    bool kept;                  /* from a cache: whoever asked before has seen the same */
     bool looped;                /* aliases lead back to themselves; the reason says so */
     char reason[256];           /* for the non-FOUND: e.g. "Host or domain name not found. Name service error for name=x
                                  * type=MX: Host not found, try again" */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/attributes.h"
+#include "core/dns/cache.h"
 #include "core/dns/message.h"
 
 /* ---- a name server that answers by the first label ---- */
@@ -69,8 +70,11 @@ static void add_alias(struct buf *b, const char *owner, const char *target)
 }
 
 /* The answer section for the question; returns how many records, or minus the rcode.  -100: TC; -200: silence. */
+static unsigned asked;
+
 static int answer_section(slice label, unsigned type, bool tcp, struct buf *b)
 {
+    asked++;
     if (slice_eq(label, S("two")) && type == DNS_A) {
         add_record(b, NULL, DNS_A, S("\xc0\x00\x02\x01"));
         add_record(b, NULL, DNS_A, S("\xc0\x00\x02\x02"));
@@ -343,6 +347,46 @@ static void cancelled(void *arg)
     assert_int_equal(err.kind, ERR_CANCELLED);
 }
 
+/* The second time without a question; the same answer, in memory of its own. */
+static void remembers(struct dns *d)
+{
+    static const char *const names[] = {"two.example", "TWO.Example", "nx.example", "nodata.example", "servfail.example"};
+    struct dns_cache *c = dns_cache_new(d, 2, SECONDS(30));
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_ARENA struct arena first = ARENA_INIT(10000), second = ARENA_INIT(10000);
+        struct dns_answer a, b;
+        enum dns_got got;
+        struct err err;
+        unsigned before = asked;
+        char shown[300];
+
+        got = dns_cache_lookup(c, slice_text(names[i]), DNS_A, &first, deadline_in(SECONDS(5)), &a, &err);
+        assert_true(i == 1 ? asked == before : asked > before);
+        before = asked;
+        assert_int_equal(dns_cache_lookup(c, slice_text(names[i]), DNS_A, &second, deadline_in(SECONDS(5)), &b, &err), got);
+        assert_int_equal(asked, before);
+        (void)snprintf(shown, sizeof shown, "%s", show(&a));
+        arena_done(&first);
+        assert_string_equal(show(&b), shown);
+        assert_string_equal(b.reason, a.reason);
+        if (got == DNS_FOUND) /* of two, the oldest has gone when a third came */
+            assert_true(slice_eq(b.canonical, S("two.example")));
+    }
+    {
+        AUTO_ARENA struct arena arena = ARENA_INIT(10000);
+        struct dns_answer a;
+        struct err err;
+        unsigned before = asked;
+
+        assert_int_equal(dns_cache_lookup(c, S("two.example"), DNS_A, &arena, deadline_in(SECONDS(5)), &a, &err), DNS_FOUND);
+        assert_true(asked > before);
+        assert_int_equal(dns_cache_lookup(c, S("two.example"), DNS_MX, &arena, deadline_in(SECONDS(5)), &a, &err), DNS_FOUND);
+        assert_string_equal(show(&a), "20:b.example 10:a.example");
+    }
+    dns_cache_free(c);
+}
+
 static void trust(uint16_t port)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(10000);
@@ -384,6 +428,7 @@ static void body(void *arg)
     ask_all(d);
     asks_over_tcp(d);
     many_at_once(d);
+    remembers(d);
     group_init(&g);
     assert_true(group_spawn(&g, "cancelled", cancelled, d, &err));
     assert_true(task_sleep(deadline_in(MILLIS(20)), &err));

@@ -49,7 +49,8 @@ static enum listing look_up(struct walk *w, slice argument, slice key, struct li
     case DNS_FOUND:
         return any_matches(answer.records, has_pattern, &pattern) ? LISTED : NOT_LISTED;
     case DNS_TRY_AGAIN:
-        walk_warn(w, "%.*s: RBL lookup error: %s", S_ARG(entry->name), answer.reason);
+        if (!answer.kept)
+            walk_warn(w, "%.*s: RBL lookup error: %s", S_ARG(entry->name), answer.reason);
         return LISTING_UNCERTAIN;
     default:
         return NOT_LISTED;

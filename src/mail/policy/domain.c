@@ -13,7 +13,7 @@ static enum dns_got no_answer(const struct err *err, struct dns_answer *out)
 enum dns_got domain_ask(struct walk *w, slice name, enum dns_type type, struct dns_answer *out)
 {
     struct err err;
-    enum dns_got got = dns_lookup(w->policy->dns, name, type, w->question->arena, w->question->by, out, &err);
+    enum dns_got got = dns_cache_lookup(w->policy->names, name, type, w->question->arena, w->question->by, out, &err);
 
     return got == DNS_FAILED ? no_answer(&err, out) : got;
 }

@@ -13,7 +13,8 @@
 #include "mail/policy/policy_inner.h"
 #include "mail/proto/verify.h"
 
-enum { POLICY_ARENA_BYTES = 4 << 20 };
+enum { POLICY_ARENA_BYTES = 4 << 20, NAMES_MOST = 256 };
+#define NAMES_US SECONDS(30)
 
 const struct restriction_list *policy_class(const struct policy *p, slice name)
 {
@@ -156,6 +157,8 @@ struct policy *policy_open(struct params *params, struct buf *warnings, struct e
     arena_init(&p->arena, POLICY_ARENA_BYTES);
     p->verify = link_pool_new("private", params->address_verify_service_name, VERIFY_PROTOCOL);
     p->dns = dns_open(err);
+    if (p->dns != NULL)
+        p->names = dns_cache_new(p->dns, NAMES_MOST, NAMES_US);
     if (p->dns == NULL || !inet_protocols_parse(slice_text(params->inet_protocols), &p->asks_ipv4, &p->asks_ipv6, err) ||
         !open_classes(p, warnings, err) || !open_lists(p, warnings, err) || !open_tables(p, warnings, err) ||
         !open_match_lists(p, err)) {
@@ -188,6 +191,7 @@ void policy_close(struct policy *p)
     if (p->forbidden_commands != NULL)
         match_list_close(p->forbidden_commands);
     policy_servers_close(p->servers);
+    dns_cache_free(p->names);
     dns_close(p->dns);
     link_pool_free(p->verify);
     arena_done(&p->arena);
@@ -204,6 +208,8 @@ bool policy_changed(void *policy, struct buf *name)
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         if (tables_changed(tables[i], name))
             return true;
+    if (dns_config_changed(p->dns))
+        return buf_add_text(name, "/etc/resolv.conf");
     for (size_t l = 0; l < POLICY_LISTS; l++)
         if (restriction_list_changed(&p->lists[l], name))
             return true;

@@ -2,7 +2,7 @@
 #ifndef MAIL_POLICY_POLICY_INNER_H
 #define MAIL_POLICY_POLICY_INNER_H
 
-#include "core/dns/dns.h"
+#include "core/dns/cache.h"
 #include "mail/policy/restriction.h"
 #include "mail/service/connect.h"
 
@@ -15,6 +15,7 @@ struct policy {
     struct params *params;
     struct arena arena;
     struct dns *dns;
+    struct dns_cache *names; /* the same is asked for each recipient */
     bool asks_ipv4, asks_ipv6; /* inet_protocols */
     struct restriction_list lists[POLICY_LISTS];
     struct policy_server *servers;

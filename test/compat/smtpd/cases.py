@@ -150,6 +150,8 @@ LISTS = [
     Case("reply by another list", [RCPT + "reject_rbl_client rbl.test", "rbl_reply_maps = inline:{{other.test=550 mapped}}"]),
     Case("reply map fails", [RCPT + "reject_rbl_client rbl.test", "rbl_reply_maps = fail:x"]),
     Case("maps_rbl_domains", [RCPT + "reject_maps_rbl", "maps_rbl_domains = none.test, rbl.test"]),
+    Case("several recipients", ["smtpd_client_restrictions = reject_rbl_client down.test, warn_if_reject reject_rbl_client two.test"],
+         says=("EHLO x", "MAIL FROM:<a@b.test>", *["RCPT TO:<bob@test.invalid>"] * 3, "QUIT")),
     Case("in a class", ["smtpd_restriction_classes = foo", "foo = reject_rbl_client rbl.test", "smtpd_client_restrictions = foo"]),
     Case("in a table", ["smtpd_client_restrictions = check_client_access inline:{{unknown=reject_rbl_client rbl.test}}"]),
 ]
