@@ -121,8 +121,7 @@ class Runner:
             if at == 0:
                 self.system.start()
             else:
-                self.system.write_configuration()
-                self.system.run(["postfix", "reload"])
+                self.system.reload()
             for case in group.cases:
                 setup = self.shell(case, case.setup) if case.setup else ""
                 assert not setup, f"{case.name}: {setup}"
