@@ -23,28 +23,20 @@ static void defer(struct delivery *d, const struct name *n, const char *why)
     delivery_refuse(d, n->from, n->address, (struct dsn_code){4, 3, 0}, slice_text(why));
 }
 
-static slice at_domain(struct delivery *d, slice local, slice domain)
-{
-    return arena_format(d->request->arena, local, domain.n > 0 ? "%.*s@%.*s" : "%.*s", S_ARG(local), S_ARG(domain));
-}
-
 /* Who is told of errors: the owner alias, or what it stands for. */
-static slice owner_sender(struct delivery *d, const struct name *n, slice owner, slice value)
+static slice owner_sender(struct delivery *d, slice owner, slice value)
 {
     struct err err;
-    slice sender = at_domain(d, owner, n->domain);
+    slice address = world.params->expand_owner_alias ? slice_trim(value) : owner, sender = owner;
 
-    if (!world.params->expand_owner_alias)
-        return sender;
-    if (!address_rewrite_internal(world.resolver, S("local"), slice_trim(value), d->request->arena, d->request->by,
-                                  &sender, &err))
+    if (!address_rewrite_internal(world.resolver, S("local"), address, d->request->arena, d->request->by, &sender, &err))
         event_warning("%.*s: owner %.*s: %s", S_ARG(d->request->wire.queue_id), S_ARG(owner), err.text);
     return sender;
 }
 
 /* An alias with an owner- companion is a list: errors go to its owner, and everybody gets a message of his own.  False:
  * it cannot be told now. */
-static bool set_owner(struct delivery *d, const struct name *n, slice key, struct origin *o)
+static bool set_owner(struct delivery *d, slice key, struct origin *o)
 {
     AUTO_BUF struct buf owner = BUF_INIT(4096), value = BUF_INIT(VALUE_MOST);
     slice kept;
@@ -65,7 +57,7 @@ static bool set_owner(struct delivery *d, const struct name *n, slice key, struc
     kept = arena_keep(d->request->arena, buf_slice(&owner), S("owner"));
     o->only = kept;
     o->has_owner = true;
-    o->sender = owner_sender(d, n, kept, buf_slice(&value));
+    o->sender = owner_sender(d, kept, buf_slice(&value));
     return true;
 }
 
@@ -110,7 +102,7 @@ bool alias_expand(struct delivery *d, const struct name *n, slice key, slice unm
     o->depth = n->depth;
     o->delivered_to = world.params->frozen_delivered_to ? n->from->delivered_to : n->address;
     o->unmatched = unmatched;
-    if (!set_owner(d, n, key, o))
+    if (!set_owner(d, key, o))
         defer(d, n, "alias database unavailable");
     else if (!set_rights(d, owner, o))
         defer(d, n, "the owner of the alias database is not known");

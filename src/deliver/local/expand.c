@@ -116,7 +116,8 @@ static slice with_extension(struct delivery *d, const struct origin *o, slice ad
                         S_ARG(o->unmatched), S_ARG(domain));
 }
 
-void expand_address(struct delivery *d, const struct origin *o, slice address)
+/* PLAIN: whatever aliases there are. */
+static void expand_one(struct delivery *d, const struct origin *o, slice address, bool plain)
 {
     struct agent_request *r = d->request;
     struct resolved to;
@@ -137,25 +138,16 @@ void expand_address(struct delivery *d, const struct origin *o, slice address)
     } else if ((to.flags & RESOLVE_LOCAL) == 0 || !slice_eq(to.transport, slice_text(world.service))) {
         forward_add(d, o, internal);
     } else {
-        (void)add_name(d, o, to.recipient, o->depth + 1);
+        struct name *n = add_name(d, o, to.recipient, o->depth + 1);
+
+        if (n != NULL)
+            n->plain = plain;
     }
 }
 
-/* "\name": the user, whatever aliases there are. */
-static void expand_plain(struct delivery *d, const struct origin *o, slice name)
+void expand_address(struct delivery *d, const struct origin *o, slice address)
 {
-    slice local, domain, own;
-    struct name *n;
-
-    while (cut_char(&name, '\\'))
-        continue;
-    address_split(d->to->address, &local, &own);
-    address_split(name, &local, &domain);
-    if (domain.n == 0 && own.n > 0)
-        name = arena_format(d->request->arena, name, "%.*s@%.*s", S_ARG(name), S_ARG(own));
-    n = add_name(d, o, name, o->depth + 1);
-    if (n != NULL)
-        n->plain = true;
+    expand_one(d, o, address, false);
 }
 
 /* Is this kind of destination allowed in such a text? */
@@ -187,10 +179,13 @@ static void expand_item(void *arg, slice item)
     } else if (item.p[0] == '/') {
         if (allowed(d, x->o, world.files_from, "file"))
             file_put(d, x->o, item);
-    } else if (item.p[0] == '\\') {
-        expand_plain(d, x->o, item);
-    } else if (address_unquote(item, &internal)) {
-        expand_address(d, x->o, arena_keep(d->request->arena, buf_slice(&internal), item));
+    } else {
+        bool plain = cut_char(&item, '\\');
+
+        while (cut_char(&item, '\\'))
+            continue;
+        if (address_unquote(item, &internal))
+            expand_one(d, x->o, arena_keep(d->request->arena, buf_slice(&internal), item), plain);
     }
 }
 

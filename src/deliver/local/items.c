@@ -84,11 +84,11 @@ static bool next_token(slice *rest, slice *token)
     return true;
 }
 
-/* The next word of an element, without comments and names of groups ("Friends:"). */
+/* The next word of an element, without comments and names of groups ("Friends:", but not ":nonsense:"). */
 static bool next_word(slice *rest, slice *word)
 {
     while (next_token(rest, word))
-        if (!slice_ends(*word, S(":")))
+        if (!slice_ends(*word, S(":")) || word->p[0] == ':')
             return true;
     return false;
 }
