@@ -283,12 +283,12 @@ BOUNCE = "\n".join(f"""
 Charset: us-ascii
 From: MAILER-DAEMON (Mail Delivery System)
 Subject: {subject}
-Postmaster-Subject: Copy: {subject}
-
+{copy}
 This is $myhostname.
 EOF
-""" for kind, subject in (("failure", "Undelivered Mail Returned to Sender"), ("delay", "Delayed Mail (still being retried)"),
-                          ("success", "Successful Mail Delivery Report"), ("verify", "Mail Delivery Status Report")))
+""" for kind, subject, copy in (("failure", "Undelivered Mail Returned to Sender", "Postmaster-Subject: Copy\n"),
+                                ("delay", "Delayed Mail (still being retried)", "Postmaster-Subject: Copy\n"),
+                                ("success", "Successful Mail Delivery Report", ""), ("verify", "Mail Delivery Status Report", "")))
 
 PREPARE = r"""
 for table in $1; do postmap "hash:/etc/postfix/$table"; done
