@@ -35,7 +35,7 @@ def masked_letter(text: str) -> str:
     """A delivered message without what differs from one second to the next."""
     text = re.sub(r"\b[0-9A-F]{8,14}\b", "ID", text)
     text = re.sub(r"\w{3}, [ \d]\d \w{3} \d{4} [\d:]{8} [+-]\d{4}|\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}", "DATE", text)
-    return re.sub(r"\b20\d{12}(?=\.ID)", "TIME", re.sub(r"ID\.\d+/", "ID.N/", re.sub(r"\d+ kept", "N kept", text)))
+    return re.sub(r"\b20\d{12}(?=\.ID)", "TIME", re.sub(r"ID\.\d+/", "ID.N/", re.sub(r"\d+\s+kept", "N kept", text)))
 
 
 class Run:
@@ -79,6 +79,9 @@ class Player:
     def say(self, client: Client, each: Transaction, step: str, said: list[str]) -> bool:
         """False: the server has closed."""
         lines = step.split("\n")
+        if lines[0].startswith("BDAT "):  # with what it carries there is one reply
+            content = "".join(line + "\r\n" for line in lines[1:])
+            lines = [lines[0].replace("*", str(len(content))) + "".join("\r\n" + line for line in lines[1:])]
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             client.send(b"".join(line.encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1") + b"\r\n" for line in lines))
         for line in lines:
@@ -170,7 +173,7 @@ def play(system: Installed, transactions: Sequence[Transaction]) -> Run:
         system.start()
         player = Player(system, neighbour)
         for each in transactions:
-            if each.differs and not run.log:
+            if (each.differs or each.logs_differ) and not run.log:
                 player.settle()
                 run.keep(system)
             player.play(each)

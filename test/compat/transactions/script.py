@@ -19,6 +19,8 @@ class Transaction:
     user: str = "bob"
     differs: str = ""
     """Why it is not the same on both."""
+    logs_differ: str = ""
+    """Why only other log lines differ."""
     steps: list[str] = field(default_factory=list)
     """What is sent, each for a reply of its own: commands of one packet are joined by line ends; "$ command" is run in a shell."""
     content: list[str] = field(default_factory=list)
@@ -26,7 +28,7 @@ class Transaction:
 
 
 def _mail(words: str) -> list[str]:
-    sender, *recipients = words.split()
+    sender, *recipients = re.findall(r"<[^>]*>", words)
     return ["EHLO client.far.example", f"MAIL FROM:{sender}", *(f"RCPT TO:{to}" for to in recipients), "DATA", "QUIT"]
 
 
@@ -46,6 +48,8 @@ def parse(file: str, text: str) -> list[Transaction]:
             now.client = rest
         elif kind == "differs:":
             now.differs = rest
+        elif kind == "logs-differ:":
+            now.logs_differ = rest
         elif kind == "user:":
             now.user = rest
         elif kind == "mail:":
@@ -68,4 +72,4 @@ def load(folder: Path) -> list[Transaction]:
     found = [each for path in sorted(folder.glob("*.txt")) for each in parse(path.stem, path.read_text(encoding="utf-8"))]
     for each in found:
         each.content = each.content or [f"Subject: {each.name}", "", "text"]
-    return sorted(found, key=lambda each: bool(each.differs))
+    return sorted(found, key=lambda each: bool(each.differs or each.logs_differ))

@@ -73,6 +73,7 @@ MAIN = (
     "smtpd_data_restrictions = check_sender_access hash:/etc/postfix/data_access, reject_unauth_pipelining",
     "smtpd_end_of_data_restrictions = check_sender_access hash:/etc/postfix/end_access",
     "notify_classes =",
+    "fast_flush_domains = relay.example",
     "bounce_template_file = /etc/postfix/bounce.cf",
     "bounce_queue_lifetime = 5d",
 )
