@@ -74,6 +74,13 @@ static bool set_rights(struct delivery *d, uid_t owner, struct origin *o)
     return user_find(d->request->arena, S(""), owner, &o->rights) == USER_FOUND;
 }
 
+static void expand(struct delivery *d, const struct origin *o, slice key, slice value)
+{
+    delivery_expanded(d, o);
+    if (expand_text(d, o, value) == 0)
+        event_warning("alias %.*s expands to nobody", S_ARG(key));
+}
+
 bool alias_expand(struct delivery *d, const struct name *n, slice key, slice unmatched)
 {
     AUTO_BUF struct buf value = BUF_INIT(VALUE_MOST);
@@ -106,7 +113,7 @@ bool alias_expand(struct delivery *d, const struct name *n, slice key, slice unm
         defer(d, n, "alias database unavailable");
     else if (!set_rights(d, owner, o))
         defer(d, n, "the owner of the alias database is not known");
-    else if (expand_text(d, o, buf_slice(&value)) == 0)
-        event_warning("alias %.*s expands to nobody", S_ARG(key));
+    else
+        expand(d, o, key, buf_slice(&value));
     return true;
 }

@@ -49,6 +49,14 @@ void delivery_refuse(struct delivery *d, const struct origin *o, slice address, 
     delivery_add(d, o, address, local_outcome(dsn, reason));
 }
 
+void delivery_expanded(struct delivery *d, const struct origin *o)
+{
+    struct outcome told = local_outcome((struct dsn_code){2, 0, 0}, S("delivery via local: alias expanded"));
+
+    told.action = o->has_owner ? S("delivered") : S("expanded"); /* of a list: RFC 3461 5.2.7.1 */
+    agent_report_expansion(d->request, d->index, &told);
+}
+
 bool delivery_first(struct delivery *d, const char *kind, slice what)
 {
     AUTO_BUF struct buf key = BUF_INIT(64 * 1024);

@@ -102,7 +102,10 @@ static bool follow(struct delivery *d, const struct name *n, const struct user *
     o->only = n->base;
     o->delivered_to = world.params->frozen_delivered_to ? n->from->delivered_to : n->address;
     o->unmatched = used_extension ? S("") : slice_skip(n->local, n->base.n);
-    return expand_text(d, o, without_comments(d, text)) > 0;
+    text = without_comments(d, text);
+    if (slice_trim(text).n > 0)
+        delivery_expanded(d, o);
+    return expand_text(d, o, text) > 0;
 }
 
 bool forward_file_expand(struct delivery *d, const struct name *n, const struct user *u)

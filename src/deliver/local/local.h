@@ -112,6 +112,8 @@ void delivery_passed(struct delivery *d, const struct origin *o, slice address, 
 /* A part that ends without delivery, with a fixed reason. */
 void delivery_refuse(struct delivery *d, const struct origin *o, slice address, struct dsn_code dsn, slice reason);
 struct outcome local_outcome(struct dsn_code dsn, slice reason);
+/* The recipient stands for what O is about to list. */
+void delivery_expanded(struct delivery *d, const struct origin *o);
 /* True the first time for this KIND and WHAT (without regard to case). */
 bool delivery_first(struct delivery *d, const char *kind, slice what);
 /* Is this "what would become of it" alone? */

@@ -47,6 +47,9 @@ bool agent_report_part(struct agent_request *r, const struct recipient *part, co
 bool agent_report_part_to(struct agent_request *r, const struct recipient *part, const struct outcome *outcome,
                           slice owner);
 void agent_settle(struct agent_request *r, size_t index, bool done);
+/* Recipient INDEX stands for others.  A sender who wants news of success gets OUTCOME, whose action says so, and none of
+ * what becomes of the others: RFC 3461 5.2.7. */
+void agent_report_expansion(struct agent_request *r, size_t index, const struct outcome *outcome);
 /* The destination as a whole failed (connection refused, host not found): qmgr throttles it with this reason. */
 void agent_destination_failed(struct agent_request *r, const struct outcome *outcome);
 

@@ -220,6 +220,14 @@ void agent_settle(struct agent_request *r, size_t index, bool done)
         r->some_deferred = true;
 }
 
+void agent_report_expansion(struct agent_request *r, size_t index, const struct outcome *outcome)
+{
+    int *notify = &r->recipients[index].notify;
+
+    if ((*notify & NOTIFY_SUCCESS) != 0 && append(r, index, TRACE_SERVICE, outcome))
+        *notify = *notify == NOTIFY_SUCCESS ? NOTIFY_NEVER : *notify & ~NOTIFY_SUCCESS;
+}
+
 void agent_report_rest(struct agent_request *r, const struct outcome *outcome)
 {
     for (size_t i = 0; i < r->recipient_count; i++)

@@ -45,6 +45,7 @@ oracle=$1
 mkdir -p /usr/share/postfix /etc/stubs /etc/postfix/sasl
 cp -n "$oracle"/usr/share/postfix/* /usr/share/postfix/
 cp "$oracle/usr/lib/postfix/configure-instance.sh" /usr/lib/postfix/
+cp -n "$oracle/usr/sbin/postmulti" /usr/sbin/  # it stays when another system takes the place of Debian's
 rm -rf /usr/share/doc/postfix-doc /etc/aliases /etc/postfix/main.cf /etc/postfix/master.cf /etc/postfix/dynamicmaps.cf /etc/init.d/postfix /etc/mailname
 for name in dpkg-divert dpkg-maintscript-helper update-rc.d invoke-rc.d deb-systemd-helper deb-systemd-invoke systemctl; do
 	printf '#!/bin/sh\n' >/etc/stubs/$name
@@ -70,6 +71,6 @@ def start(system: Installed) -> str:
     """As the package's systemd unit does.  What the start says."""
     os.utime(system.room.path("/etc/postfix/main.cf"), (time.time() - 10,) * 2)  # else Debian's programs wait for the editor
     system.run(["/usr/lib/postfix/configure-instance.sh", "-"])
-    done = system.run(["sh", "-ec", "postfix start 2>&1"])
+    done = system.run(["sh", "-ec", "postmulti -i - -p start 2>&1"])
     system.running = True
     return done.stdout

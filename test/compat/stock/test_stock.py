@@ -17,7 +17,7 @@ from harness.waybill import Waybill
 from scenarios.where import marks
 
 from .debian import KINDS
-from .walk import Day, walk
+from .walk import NOT_IN_CHROOT, Day, walk
 
 pytestmark = [*marks("postfix"), *marks("waybill")]
 SYSTEMS = {"postfix": Postfix, "waybill": Waybill}
@@ -28,7 +28,6 @@ TLS = ("smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_security_level", 
        "smtp_tls_session_cache_database")
 # Services of the shipped master.cf whose programs may be missing.
 ABSENT = {"verify": "verify", "tlsmgr": "tlsmgr", "scache": "scache", **dict.fromkeys(("maildrop", "uucp", "ifmail", "bsmtp", "scalemail-backend", "mailman"), "pipe")}
-NOT_IN_CHROOT = {"qmgr", "proxymap", "local", "virtual"}
 
 
 def spend(where: str, kind: str) -> Day:
