@@ -97,6 +97,8 @@ class Room:
     def close(self) -> None:
         # Its child, process 1 of the room, dies with it, and has ended when everything in the room has.
         self._unshare.kill()
+        for job in self._jobs:
+            job.kill()  # nsenter stops with what it runs, and then does not see it end
         self._unshare.wait()
         select.select([self._init], [], [])
         os.close(self._init)
