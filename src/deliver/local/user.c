@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 
+#include "core/base/account.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/run/pool.h"
@@ -29,6 +30,8 @@ static void look_up(void *arg)
                                   : getpwuid_r(q->uid, &q->entry, q->memory, sizeof q->memory, &q->found);
     if (q->error == ENOENT || q->error == ESRCH)
         q->error = 0; /* what NSS says for "no such user" */
+    if (q->found == NULL && q->error == 0)
+        q->error = account_file_trouble("/etc/passwd");
 }
 
 static bool name_from(slice name, char to[NAME_MOST])

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "core/base/account.h"
 #include "core/base/bug.h"
 #include "core/run/pool.h"
 #include "mail/table/inner.h"
@@ -70,6 +71,8 @@ static void job(void *arg)
     /* What the field's C libraries say for "no such user". */
     if (q->failed == ENOENT || q->failed == ESRCH || q->failed == EBADF || q->failed == EPERM)
         q->failed = 0;
+    if (!q->found && q->failed == 0)
+        q->failed = account_file_trouble(q->is_group ? "/etc/group" : "/etc/passwd");
 }
 
 static void *unix_open(slice argument, unsigned flags, struct buf *warnings, struct err *err)
