@@ -77,6 +77,8 @@ struct listener {
 };
 /* Waits for a connection; false when it is time to end. */
 bool listener_wait(struct listener *l);
+/* After an accept that failed, errno says why: other than that nobody waits is told, and a second passes. */
+void listener_pause(void);
 void stream_listener(void *listener);
 void trigger_listener(void *listener);
 void datagram_listener(void *listener);

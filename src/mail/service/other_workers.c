@@ -51,8 +51,10 @@ static void serve_trigger(struct listener *l, bool is_fifo)
     int held[TRIGGER_BURST], held_count = 0, first = -1;
     size_t n;
 
-    if (!is_fifo && (first = socket_accept(l->fd, NULL)) < 0)
+    if (!is_fifo && (first = socket_accept(l->fd, NULL)) < 0) {
+        listener_pause();
         return;
+    }
     w->session_count++;
     w->used++;
     channel_taken(w);

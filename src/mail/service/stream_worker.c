@@ -139,7 +139,6 @@ static void begin_session(struct worker *w, int fd)
 /* False: nobody is waiting any more. */
 static bool accept_one(struct listener *l)
 {
-    struct err err;
     int fd = socket_accept(l->fd, NULL);
 
     if (fd >= 0) {
@@ -148,10 +147,7 @@ static bool accept_one(struct listener *l)
     }
     if (errno == EINTR || errno == ECONNABORTED)
         return true;
-    if (errno != EAGAIN) {
-        event_warning("accept connection: %m");
-        (void)!task_sleep(deadline_in(SECONDS(1)), &err);
-    }
+    listener_pause();
     return false;
 }
 

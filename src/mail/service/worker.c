@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "core/base/bug.h"
 #include "mail/events/events.h"
 #include "mail/service/inner.h"
@@ -138,6 +140,16 @@ bool listener_wait(struct listener *l)
     ready = task_wait_listener(l->fd, NEVER, &err);
     w->idle_listeners[l->index] = NULL;
     return ready && !w->draining;
+}
+
+void listener_pause(void)
+{
+    struct err err;
+
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    event_warning("accept connection: %m"); /* no descriptors, or no memory: asking again at once would not help */
+    (void)!task_sleep(deadline_in(SECONDS(1)), &err);
 }
 
 /* ---- regular work ---- */
