@@ -100,8 +100,10 @@ bool read_message(struct message *m, mode_t mode)
     AUTO_FD int fd = message_path(m, QUEUE_ACTIVE, path) ? open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
 
     if (fd < 0) {
-        if (errno != ENOENT)
+        if (errno != ENOENT) {
             event_warning("open %s: %s", path, strerror(errno));
+            move_back(m, STILL_DELIVERED_PAUSE_SECONDS);
+        }
         return false;
     }
     if (!queue_lock(fd, true, &err)) {
