@@ -2,12 +2,14 @@
  *
  * LOG is a row of records: struct record, then LENGTH bytes of data.  Requests are served one by one, so that their order
  * in LOG is the order in which a disk may have seen them: what stands before a flush was on the disk when the flush was
- * answered; what stands after the last one may have reached it or not.  Ends when FOLDER is unmounted. */
+ * answered; what stands after the last one may have reached it or not.  Ends when FOLDER is unmounted.
+ * While there is a file LOG.broken, whatever has never been written before fails with EIO. */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct record {
 
 static int image, record_log;
 static const char name[] = "/image";
+static char broken[4096];
 
 /* A record that is not whole would make the rest of the log senseless. */
 static int record(uint64_t kind, uint64_t offset, const void *data, uint64_t length)
@@ -59,10 +62,19 @@ static int read_image(const char *path, char *to, size_t size, off_t offset, str
     return n < 0 ? -errno : (int)n;
 }
 
+static bool is_hole(off_t offset, size_t size)
+{
+    off_t data = lseek(image, offset, SEEK_DATA);
+
+    return data < 0 || data >= offset + (off_t)size;
+}
+
 static int write_image(const char *path, const char *from, size_t size, off_t offset, struct fuse_file_info *file)
 {
     (void)path;
     (void)file;
+    if (access(broken, F_OK) == 0 && is_hole(offset, size))
+        return -EIO;
     if (pwrite(image, from, size, offset) != (ssize_t)size)
         return -EIO;
     return record(RECORD_WRITE, (uint64_t)offset, from, size) != 0 ? -EIO : (int)size;
@@ -87,6 +99,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: recorder IMAGE LOG FOLDER\n");
         return 2;
     }
+    (void)snprintf(broken, sizeof broken, "%s.broken", argv[2]);
     image = open(argv[1], O_RDWR | O_CLOEXEC);
     record_log = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (image < 0 || record_log < 0) {
