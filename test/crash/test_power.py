@@ -65,6 +65,7 @@ class Disk:
         # What was mounted from it goes with the last process of the room, or a little later.
         while subprocess.run(["umount", self.mounted], stderr=subprocess.DEVNULL, check=False).returncode != 0 and time.monotonic() < until:
             time.sleep(0.1)
+        self._job.terminate()  # rooms that were made meanwhile, elsewhere, may still have a copy of the mount
         self._job.wait(10)
 
 
