@@ -54,6 +54,7 @@ PROVEN = harness \
 	compat/smtpd \
 	compat/local/test_local.py \
 	compat/verify \
+	compat/handover \
 	compat/swap \
 	crash
 
