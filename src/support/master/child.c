@@ -96,6 +96,14 @@ void status_close(struct service_state *s)
 }
 
 /* ---- starting ---- */
+/* What runs at exit is the master's own. */
+static void leave_without_exit(void)
+{
+    log_close(events_log());
+    (void)sleep(1);
+    _exit(1);
+}
+
 static NORETURN void become(const struct service_state *s, const struct child_arguments *a)
 {
     char generation[40];
@@ -113,6 +121,7 @@ static NORETURN void become(const struct service_state *s, const struct child_ar
     master.environment[n] = generation; /* room was left for it */
     master.environment[n + 1] = NULL;
     (void)execve(s->program, a->argv, master.environment);
+    events_on_fatal(leave_without_exit);
     event_fatal("master_spawn: exec %s: %s", s->program, strerror(errno));
 }
 
