@@ -39,3 +39,66 @@ def test_fails(system: System, name: str) -> None:
 def test_tells_who_gets_the_report_without_a_terminal(system: System) -> None:
     assert system.run(["sendmail", "-bv", "alice"]).stdout == "Mail Delivery Status Report will be mailed to <root>.\n"
     system.wait_queue()
+
+
+LISTS = {
+    "x y@h.test": ["x", "y@h.test"], "a, b": ["a", "b"], "Name <a@b>": ["a@b"], "(c) a": ["a"], "a@b;c@d": ["a@b", "c@d"], "g: a, b;": ["a", "b"],
+    '"q r"@h': ["q r@h"], "a\\@b": ["a@b"], ":include:/x": [":include:/x"], "<a@b": ["<a@b"], "a@b c": ["a@b", "c"], "@h:a@b": ["@h:a@b"],
+    "a(x)b@c": ["a", "b@c"], '"a': ["a"], "-": ["-"], "": [""], "<>": [""], ",": [""],
+}
+SENDERS = {"a b@x": ("a", True), "": ("", False), "<>": ("", False), "Name <x@y>": ("x@y", False), "a, b": ("a", True), '"q r"@h': ("q r@h", False),
+           "(c) z": ("z", False), "a@b@c": ("a@b@c", False)}
+REFUSED = {
+    "-bi bob": "alias initialization mode requires no recipient", "-I bob": "alias initialization mode requires no recipient", "-bd bob": "daemon mode requires no recipient",
+    "-bl bob": "daemon mode requires no recipient", "-bp bob": "display queue mode requires no recipient", "-bs bob": "stand-alone mode requires no recipient",
+    "-q bob": "flush queue mode requires no recipient", "-qIx bob": "flush queue_id requires no recipient", "-qRx bob": "flush site requires no recipient",
+    "-qx": "-qx is not implemented", "-qSx": "-qS is not implemented", "-bz": "unsupported: -bz",
+}
+
+
+@pytest.fixture(scope="module", params=everywhere(only=("postfix", "waybill")))
+def stopped(request: pytest.FixtureRequest) -> Iterator[System]:
+    """Nobody takes what is dropped."""
+    with make(request.param) as made:
+        made.start()
+        made.stop()
+        yield made
+
+
+def dropped(system: System, *arguments: str) -> tuple[dict[str, list[str]], str, int]:
+    """Sender and recipients in the file that was made, which goes; and what was said, and the status."""
+    done = system.run(["sendmail", "-i", *arguments], input="Subject: x\n\nx\n", check=False)
+    found: dict[str, list[str]] = {"sender": [], "recipient": []}
+    for file in system.queue()["maildrop"]:
+        for line in system.run(["postcat", "-e", f"/var/spool/postfix/maildrop/{file.name}"], check=False).stdout.splitlines():
+            name, _, value = line.partition(": ")
+            if name.rstrip(":") in found:
+                found[name.rstrip(":")].append(value)
+        file.unlink()
+    return found, done.stderr, done.returncode
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("text", LISTS)
+def test_recipients_of_an_argument(stopped: System, text: str) -> None:
+    assert dropped(stopped, "--", text) == ({"sender": ["root"], "recipient": LISTS[text]}, "", 0)
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("text", SENDERS)
+def test_sender_of_an_argument(stopped: System, text: str) -> None:
+    sender, warned = SENDERS[text]
+    warning = f"sendmail: warning: -f option specified malformed sender: {text}\n" if warned else ""
+    assert dropped(stopped, "-f", text, "bob") == ({"sender": [sender], "recipient": ["bob"]}, warning, 0)
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("text", REFUSED)
+def test_no_mail_no_recipients(stopped: System, text: str) -> None:
+    assert dropped(stopped, *text.split()) == ({"sender": [], "recipient": []}, f"sendmail: fatal: {REFUSED[text]}\n", 75)
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("text", ["-q10m", "-q10m bob", "-q1x"])
+def test_queue_interval(stopped: System, text: str) -> None:
+    assert dropped(stopped, *text.split()) == ({"sender": [], "recipient": []}, "", 0)

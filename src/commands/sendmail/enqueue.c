@@ -13,6 +13,7 @@
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
+#include "mail/content/address_list.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
 #include "mail/queue/record.h"
@@ -189,31 +190,57 @@ static void put_recipient(struct pipeline *d, const struct sendmail_options *o, 
     put(d, RECORD_RECIPIENT, internal);
 }
 
-/* Each argument may be a list of addresses. */
+static void put_unquoted(struct pipeline *d, const struct sendmail_options *o, slice external)
+{
+    AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
+
+    if (!address_unquote(external, &internal))
+        failed(d, "address too long");
+    put_recipient(d, o, buf_slice(&internal));
+}
+
+static const struct list_node *next_address(const struct list_node *at)
+{
+    while (at != NULL && at->kind != NODE_ADDRESS)
+        at = at->next;
+    return at;
+}
+
+/* The addresses of TEXT, which is read as a header would be: words are addresses of their own. */
+static const struct list_node *addresses_in(struct pipeline *d, const char *text, struct arena *arena)
+{
+    struct list_node *first;
+
+    if (!address_list_parse(slice_text(text), SIZE_MAX, arena, &first))
+        failed(d, "too many addresses");
+    return next_address(first);
+}
+
+/* Each argument may be a list of addresses; one without any is the empty address. */
 static void put_arguments(struct pipeline *d, const struct sendmail_options *o)
 {
     for (char **r = o->recipients; *r != NULL; r++) {
         AUTO_ARENA struct arena arena = ARENA_INIT(ADDRESSES_MEMORY);
-        slice rest = slice_text(*r);
-        struct header_address a;
-        bool any = false;
+        const struct list_node *a = addresses_in(d, *r, &arena);
 
-        while (header_next_address(&rest, &arena, &a)) {
-            put_recipient(d, o, a.address);
-            any = true;
-        }
-        if (!any)
-            event_fatal("bad recipient: \"%s\"", *r);
+        if (a == NULL)
+            put_recipient(d, o, S(""));
+        for (; a != NULL; a = next_address(a->next))
+            put_unquoted(d, o, a->text);
     }
 }
 
 static void put_sender(struct pipeline *d, const struct sendmail_options *o)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(ADDRESSES_MEMORY);
-    slice rest = slice_text(sender_name(o));
-    struct header_address a;
+    AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
+    const struct list_node *a = addresses_in(d, sender_name(o), &arena);
 
-    put(d, RECORD_SENDER, header_next_address(&rest, &arena, &a) ? a.address : S(""));
+    if (a != NULL && !address_unquote(a->text, &internal))
+        failed(d, "address too long");
+    if (a != NULL && next_address(a->next) != NULL)
+        event_warning("-f option specified malformed sender: %s", sender_name(o));
+    put(d, RECORD_SENDER, buf_slice(&internal));
 }
 
 static void put_envelope(struct pipeline *d, const struct sendmail_options *o)

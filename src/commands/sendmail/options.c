@@ -50,11 +50,12 @@ static void set_queue(struct sendmail_options *o, const char *argument)
         o->mode = MODE_FLUSH;
     else if (argument[0] == 'I')
         o->mode = MODE_FLUSH_FILE, o->argument = argument + 1;
-    else if (argument[0] == 'R' || argument[0] == 'S')
+    else if (argument[0] == 'R')
         o->mode = MODE_FLUSH_SITE, o->argument = argument + 1;
-    else if (!ascii_is_digit(argument[0]))
-        event_fatal("-q%s is not implemented", argument);
-    /* -q1h: the queue manager has its own idea of time */
+    else if (ascii_is_digit(argument[0]))
+        o->mode = MODE_NOTHING; /* -q1h: the queue manager has its own idea of time */
+    else
+        event_fatal("-q%c is not implemented", argument[0]);
 }
 
 static void set_old_option(struct sendmail_options *o, const char *argument)
@@ -189,6 +190,20 @@ static void one_option(struct sendmail_options *o, int letter, const char *argum
     }
 }
 
+/* What is no mail has no recipients. */
+static void refuse_recipients(const struct sendmail_options *o)
+{
+    static const char *const modes[] = {
+        [MODE_LIST] = "display queue mode",   [MODE_ALIASES] = "alias initialization mode",
+        [MODE_SMTP] = "stand-alone mode",     [MODE_DAEMON] = "daemon mode",
+        [MODE_FLUSH] = "flush queue mode",    [MODE_FLUSH_SITE] = "flush site",
+        [MODE_FLUSH_FILE] = "flush queue_id", [MODE_NOTHING] = NULL,
+    };
+
+    if (modes[o->mode] != NULL && o->recipients[0] != NULL)
+        event_fatal("%s requires no recipient", modes[o->mode]);
+}
+
 void options_parse(const char *name, int argc, char **argv, struct sendmail_options *o)
 {
     int letter;
@@ -198,4 +213,5 @@ void options_parse(const char *name, int argc, char **argv, struct sendmail_opti
     while ((letter = getopt(argc, argv, "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx:d::")) > 0)
         one_option(o, letter, optarg);
     o->recipients = argv + optind;
+    refuse_recipients(o);
 }

@@ -76,6 +76,8 @@ int main(int argc, char **argv)
     command_begin("sendmail", EX_TEMPORARY, 0);
     options_parse(base_name(argv[0]), argc, argv, &o);
     p = command_configure(o.config);
+    if (o.mode == MODE_NOTHING)
+        return 0;
     command_clean_environment(p);
     if (o.mode != MODE_ALIASES)
         command_enter_queue(p);
