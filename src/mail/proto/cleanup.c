@@ -1,6 +1,47 @@
 #include "mail/proto/cleanup.h"
 
 #include "core/base/attributes.h"
+#include "core/base/cut.h"
+
+bool cleanup_overrides_parse(slice list, unsigned *overrides, slice *unknown)
+{
+    static const struct {
+        slice word;
+        unsigned bit;
+    } words[] = {
+        {S_INIT("no_unknown_recipient_checks"), OVERRIDE_UNKNOWN_RECIPIENTS},
+        {S_INIT("no_address_mappings"), OVERRIDE_MAPPINGS},
+        {S_INIT("no_header_body_checks"), OVERRIDE_CHECKS},
+        {S_INIT("no_milters"), OVERRIDE_MILTERS},
+    };
+    unsigned found = 0;
+    slice word;
+
+    while (cut_word(&list, ", \t\r\n", &word)) {
+        size_t i = 0;
+
+        while (i < COUNT_OF(words) && !slice_eq_case(words[i].word, word))
+            i++;
+        if (i == COUNT_OF(words)) {
+            *unknown = word;
+            return false;
+        }
+        found |= words[i].bit;
+    }
+    *overrides = found;
+    return true;
+}
+
+int64_t cleanup_overridden(int64_t flags, unsigned overrides)
+{
+    if (overrides & OVERRIDE_MAPPINGS)
+        flags &= ~(CLEANUP_MAP_OK | CLEANUP_BCC_OK);
+    if (overrides & OVERRIDE_CHECKS)
+        flags &= ~CLEANUP_FILTER;
+    if (overrides & OVERRIDE_MILTERS)
+        flags &= ~CLEANUP_MILTER;
+    return flags;
+}
 
 struct cleanup_reply cleanup_reply_of(int64_t status)
 {

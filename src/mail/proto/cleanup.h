@@ -24,6 +24,12 @@ enum cleanup_flags {
 /* What submitters send. */
 enum { CLEANUP_FROM_PICKUP = 627, CLEANUP_FROM_SMTPD = 178, CLEANUP_FROM_FORWARD = 33, CLEANUP_FROM_NOTICE = 32 };
 
+/* receive_override_options: what whoever receives a message leaves out.  False: *UNKNOWN is a word that means nothing. */
+enum { OVERRIDE_UNKNOWN_RECIPIENTS = 1, OVERRIDE_MAPPINGS = 2, OVERRIDE_CHECKS = 4, OVERRIDE_MILTERS = 8 };
+MUST_CHECK bool cleanup_overrides_parse(slice list, unsigned *overrides, slice *unknown);
+/* FLAGS without what OVERRIDES leave out. */
+int64_t cleanup_overridden(int64_t flags, unsigned overrides);
+
 enum cleanup_status {
     CLEANUP_OK = 0, CLEANUP_BAD = 1, CLEANUP_WRITE = 2, CLEANUP_SIZE = 4, CLEANUP_CONTENT = 8, CLEANUP_HOPS = 16,
     CLEANUP_NO_RECIPIENTS = 64, CLEANUP_PROXY = 128, CLEANUP_TEMPORARY = 256, CLEANUP_POLICY = 512, CLEANUP_BARE_LF = 65536,

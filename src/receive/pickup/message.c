@@ -207,7 +207,11 @@ static enum message_fate conclude(struct pickup *p)
 static enum message_fate transfer(struct pickup *p)
 {
     int64_t flags = p->is_requeued ? CLEANUP_FROM_PICKUP & ~CLEANUP_MILTER : CLEANUP_FROM_PICKUP;
+    unsigned overrides = 0;
+    slice unknown;
 
+    if (cleanup_overrides_parse(slice_text(p->params->receive_override_options), &overrides, &unknown))
+        flags = cleanup_overridden(flags, overrides);
     if (!submit_begin(&p->to, flags, p->by, &p->err)) {
         event_warning("%s: %s", p->path, p->err.text);
         return MESSAGE_LATER;

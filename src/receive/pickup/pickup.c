@@ -7,6 +7,7 @@
 
 #include "core/base/file.h"
 #include "mail/events/events.h"
+#include "mail/proto/cleanup.h"
 #include "mail/queue/dir.h"
 #include "mail/service/service.h"
 #include "receive/pickup/message.h"
@@ -111,9 +112,13 @@ static void scan_maildrop(slice request)
 
 static bool open_all(struct service_run *run, struct err *err)
 {
-    (void)err;
+    slice list = slice_text(run->params->receive_override_options), unknown;
+    unsigned overrides;
+
     params = run->params;
-    return true;
+    return cleanup_overrides_parse(list, &overrides, &unknown) ||
+           err_set(err, ERR_CONFIG, "unknown receive_override_options value \"%.*s\" in \"%.*s\"", S_ARG(unknown),
+                   S_ARG(list));
 }
 
 int main(int argc, char **argv)

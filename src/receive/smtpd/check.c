@@ -247,5 +247,6 @@ bool check_recipient(struct session *s, slice recipient, const char *where)
             return false;
     }
     return settle(s, &a, where, recipient) &&
-           (!c->smtpd_reject_unlisted_recipient || ask_listed(s, &a, where, recipient, policy_listed_recipient));
+           (!c->smtpd_reject_unlisted_recipient || (s->world->overrides & OVERRIDE_UNKNOWN_RECIPIENTS) != 0 ||
+            ask_listed(s, &a, where, recipient, policy_listed_recipient));
 }

@@ -49,7 +49,7 @@ static bool envelope_head(struct session *s, struct err *err)
 
 bool envelope_begin(struct session *s, struct err *err)
 {
-    if (!submit_begin(&s->t.submission, CLEANUP_FROM_SMTPD, ipc_by(s), err))
+    if (!submit_begin(&s->t.submission, cleanup_overridden(CLEANUP_FROM_SMTPD, s->world->overrides), ipc_by(s), err))
         return err_note(err, "connect to %s", CLEANUP_SERVICE);
     s->t.queued = true;
     event_received_client(

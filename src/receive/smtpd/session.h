@@ -10,6 +10,7 @@
 #include "core/io/stream.h"
 #include "mail/content/submit.h"
 #include "mail/policy/policy.h"
+#include "mail/proto/cleanup.h"
 
 /* Commands in the order in which the disconnect line counts them; word, function, counted name. */
 #define SMTPD_COMMANDS(C)                                                                                              \
@@ -25,6 +26,7 @@ struct smtpd_world {
     struct address_client *resolver;
     slice banner;
     bool stress;
+    unsigned overrides; /* receive_override_options: mail/proto/cleanup.h */
 };
 
 struct transaction {

@@ -10,6 +10,11 @@ static bool open_tables(struct service_run *run, struct err *err)
 {
     AUTO_BUF struct buf warnings = BUF_INIT(64 * 1024);
 
+    slice overrides = slice_text(run->params->receive_override_options), unknown;
+
+    if (!cleanup_overrides_parse(overrides, &world.overrides, &unknown))
+        return err_set(err, ERR_CONFIG, "unknown receive_override_options value \"%.*s\" in \"%.*s\"", S_ARG(unknown),
+                       S_ARG(overrides));
     world.params = run->params;
     world.stress = run->stress;
     world.banner = slice_text(run->params->smtpd_banner);
