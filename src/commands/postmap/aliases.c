@@ -1,67 +1,83 @@
 #include "commands/postmap/aliases.h"
 
-/* The name up to its colon: bare, or in quotes with backslashes. */
-static bool cut_name(slice *line, struct buf *key)
+#include "mail/syntax/token.h"
+
+/* What a blank parts from its like. */
+static bool is_word(const struct token *t)
 {
-    bool quoted = false;
+    return t->kind == TOKEN_ATOM || t->kind == TOKEN_QUOTED || t->kind == TOKEN_COMMENT;
+}
+
+/* Bytes behind backslashes as they are. */
+static void add_plain(slice text, struct buf *out)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\\' && i + 1 < text.n)
+            i++;
+        else if (text.p[i] == '\\')
+            continue;
+        (void)buf_add_char(out, text.p[i]);
+    }
+}
+
+static slice unquoted(const struct token *t)
+{
+    slice text = slice_skip(t->text, 1);
+
+    return t->closed ? slice_head(text, text.n - 1) : text;
+}
+
+/* Adds T, behind BEFORE (NULL: nothing); PLAIN without quotes. */
+static void add_token(const struct token *t, const struct token *before, bool plain, struct buf *out)
+{
+    if (before != NULL && (token_is(before, ',') || (is_word(before) && (is_word(t) || token_is(t, '<')))))
+        (void)buf_add_char(out, ' ');
+    if (t->kind == TOKEN_QUOTED && plain)
+        add_plain(unquoted(t), out);
+    else if (t->kind == TOKEN_QUOTED && t->text.n == 1)
+        (void)buf_add(out, S("\"\""));
+    else if (t->kind == TOKEN_ATOM)
+        add_plain(t->text, out);
+    else
+        (void)buf_add(out, t->text);
+}
+
+/* The name up to its colon.  NULL: it is one. */
+static const char *cut_name(slice *line, struct buf *key)
+{
+    static const char no_pair[] = "need name:value pair";
+    struct token t, before;
+    bool any = false, has_domain = false;
 
     buf_clear(key);
-    while (line->n > 0 && (quoted || line->p[0] != ':')) {
-        char c = line->p[0];
-
-        *line = slice_skip(*line, 1);
-        if (c == '"') {
-            quoted = !quoted;
-            continue;
-        }
-        if (c == '\\' && line->n > 0) {
-            c = line->p[0];
-            *line = slice_skip(*line, 1);
-        }
-        (void)buf_add_char(key, ascii_lower(c));
+    while (cut_token(line, &t) && !token_is(&t, ':')) {
+        if (token_is(&t, ','))
+            return no_pair;
+        has_domain = has_domain || token_is(&t, '@') || (t.kind == TOKEN_ATOM && slice_find(t.text, '%') != SLICE_NONE);
+        add_token(&t, any ? &before : NULL, true, key);
+        before = t;
+        any = true;
     }
-    if (quoted || line->n == 0)
-        return false;
-    *line = slice_skip(*line, 1);
-    return true;
+    if (!any || !token_is(&t, ':'))
+        return no_pair;
+    return has_domain ? "name must be local" : NULL;
 }
 
-static void trim(struct buf *b)
+const char *alias_line_parse(slice line, struct buf *key, struct buf *value)
 {
-    slice whole = slice_trim(buf_slice(b));
-    size_t front = whole.n > 0 ? (size_t)(whole.p - b->p) : b->n;
+    const char *wrong = cut_name(&line, key);
+    struct token t, before;
+    bool any = false;
 
-    buf_consume(b, front);
-    buf_truncate(b, whole.n);
-}
-
-bool alias_line_parse(slice line, struct buf *key, struct buf *value)
-{
-    bool quoted = false;
-    int depth = 0;
-
-    if (!cut_name(&line, key))
-        return false;
-    trim(key);
     buf_clear(value);
-    for (; line.n > 0; line = slice_skip(line, 1)) {
-        char c = line.p[0];
-
-        if (c == '\\' && line.n > 1) {
-            if (depth == 0)
-                (void)buf_add(value, slice_head(line, 2));
-            line = slice_skip(line, 1);
-            continue;
-        }
-        if (c == '"' && depth == 0)
-            quoted = !quoted;
-        if (!quoted && c == '(')
-            depth++;
-        if (depth == 0)
-            (void)buf_add_char(value, c == '\n' || c == '\t' ? ' ' : c);
-        if (!quoted && c == ')' && depth > 0)
-            depth--;
+    while (cut_token(&line, &t)) {
+        add_token(&t, any ? &before : NULL, false, value);
+        before = t;
+        any = true;
     }
-    trim(value);
-    return !quoted && key->n > 0 && value->n > 0;
+    if (any && token_is(&before, ','))
+        (void)buf_add_char(value, ' ');
+    if (!any)
+        return "need name:value pair";
+    return wrong;
 }

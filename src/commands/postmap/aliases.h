@@ -1,14 +1,14 @@
 /* commands/postmap/aliases.h - the grammar of aliases(5): "name: value, value". Pure.
  *
- * Lines that begin with blank continue the one before; '#' lines and empty ones are skipped.  The name may be quoted.  A value's
- * comments in parentheses go, except in quotes. */
+ * Read as an address header is, in tokens: words next to each other are parted by one blank, quotes go from the name
+ * and stay in the value. */
 #ifndef COMMANDS_POSTMAP_ALIASES_H
 #define COMMANDS_POSTMAP_ALIASES_H
 
 #include "core/base/buf.h"
 
-/* Splits LINE (a whole logical line).  *KEY lower-cased and *VALUE normalised go to their buffers (cleared first).  False: no
- * name, no colon, or an unclosed quote. */
-bool alias_line_parse(slice line, struct buf *key, struct buf *value);
+/* Splits LINE (a whole logical line).  *KEY and *VALUE go to their buffers (cleared first).  NULL, or what is wrong: no
+ * name and colon, no value, a name that has a domain. */
+const char *alias_line_parse(slice line, struct buf *key, struct buf *value);
 
 #endif

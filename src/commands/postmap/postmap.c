@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands/postmap/aliases.h"
+#include "commands/postmap/postmap.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/conf/main_cf.h"
@@ -17,43 +18,29 @@
 #include "mail/events/events.h"
 #include "mail/table/table.h"
 
-enum { FILE_MOST = 256 << 20, ENTRY_MOST = 16 << 20 };
-
-/* What makes the one program differ from the other. */
-struct dialect {
-    const char *name, *separator, *complaint;
-    bool marks;
-    bool (*parse)(slice line, struct buf *key, struct buf *value);
-};
-
-struct options {
-    const struct dialect *dialect;
-    bool incremental, replace, no_warning, list;
-    unsigned nul; /* TABLE_WRITE_KEY_NUL, TABLE_WRITE_NO_NUL */
-    bool no_fold, keep_root, standard_mode;
-    const char *query, *remove, *config;
-};
+enum { FILE_MOST = 256 << 20 };
 
 /* "key value", the key lower-cased by the caller unless -f. */
-static bool plain_line_parse(slice line, struct buf *key, struct buf *value)
+static const char *plain_line_parse(slice line, struct buf *key, struct buf *value)
 {
     slice k, v;
 
     buf_clear(key);
     buf_clear(value);
-    if (table_line_parse(line, &k, &v) != TABLE_LINE_OK)
-        return false;
-    return buf_add(key, k) && buf_add(value, v);
+    if (table_line_parse(line, &k, &v) != TABLE_LINE_OK || !buf_add(key, k) || !buf_add(value, v))
+        return "expected format: key whitespace value";
+    return NULL;
 }
 
-static const struct dialect map_dialect = {"postmap", "\t", "expected format: key whitespace value", false,
-                                           plain_line_parse};
-static const struct dialect alias_dialect = {"postalias", ":\t", "need name:value pair", true, alias_line_parse};
+static const struct postmap_dialect map_dialect = {"postmap",         "\t",  "Nbc:d:fhimnopq:rsuUvw",
+                                                   "bfhimnNoprsuUvw", false, plain_line_parse};
+static const struct postmap_dialect alias_dialect = {"postalias",   ":\t", "Nc:d:finopq:rsuvw",
+                                                     "Nfinoprsuvw", true,  alias_line_parse};
 
-static NORETURN void usage(const struct options *o)
+static NORETURN void usage(const struct postmap_options *o)
 {
     event_fatal("usage: %s [-%s] [-c config_dir] [-d key] [-q key] [map_type:]file...", o->dialect->name,
-                "Nfinoprsuvw");
+                o->dialect->shown);
 }
 
 /* -s, -q and -d exclude each other and themselves. */
@@ -64,14 +51,23 @@ static void claim_job(bool *taken)
     *taken = true;
 }
 
-static struct options parse_options(const struct dialect *dialect, int argc, char **argv)
+static struct postmap_options parse_options(const struct postmap_dialect *dialect, int argc, char **argv)
 {
-    struct options o = {.dialect = dialect};
+    struct postmap_options o = {.dialect = dialect};
     bool job = false;
     int c;
 
-    while ((c = getopt(argc, argv, "Nc:d:finopq:rsuUvw")) > 0)
+    while ((c = getopt(argc, argv, dialect->letters)) > 0)
         switch (c) {
+        case 'b':
+            o.ask_body = true;
+            break;
+        case 'h':
+            o.ask_headers = true;
+            break;
+        case 'm':
+            o.ask_parts = true;
+            break;
         case 'c':
             o.config = optarg;
             break;
@@ -116,20 +112,14 @@ static struct options parse_options(const struct dialect *dialect, int argc, cha
         default:
             break;
         }
+    if (o.ask_parts && !o.ask_body && !o.ask_headers)
+        event_warning("ignoring -m option without -b or -h");
+    if ((o.ask_parts || o.ask_body || o.ask_headers) && (o.query == NULL || strcmp(o.query, "-") != 0))
+        event_fatal("specify -b -h or -m only with \"-q -\"");
     return o;
 }
 
-/* "file" alone is of default_database_type. */
-static void full_name(const struct params *p, const char *argument, struct buf *out)
-{
-    buf_clear(out);
-    if (slice_find(slice_text(argument), ':') == SLICE_NONE)
-        (void)buf_addf(out, "%s:%s", p->default_database_type, argument);
-    else
-        (void)buf_add_text(out, argument);
-}
-
-static void put(struct table_writer *w, const struct options *o, struct buf *key, struct buf *value)
+static void put(struct table_writer *w, const struct postmap_options *o, struct buf *key, struct buf *value)
 {
     struct err err;
 
@@ -149,10 +139,11 @@ static void put(struct table_writer *w, const struct options *o, struct buf *key
 }
 
 /* The marks keep their capitals. */
-static void put_text(struct table_writer *w, const struct options *o, const char *key_text, const char *value_text)
+static void put_text(struct table_writer *w, const struct postmap_options *o, const char *key_text,
+                     const char *value_text)
 {
     AUTO_BUF struct buf key = BUF_INIT(1000), value = BUF_INIT(1000);
-    struct options quiet = *o;
+    struct postmap_options quiet = *o;
 
     (void)buf_add_text(&key, key_text);
     (void)buf_add_text(&value, value_text);
@@ -161,7 +152,7 @@ static void put_text(struct table_writer *w, const struct options *o, const char
 }
 
 /* What NIS wanted to find, and the field's tools still expect. */
-static void put_marks(const struct params *p, struct table_writer *w, const struct options *o)
+static void put_marks(const struct params *p, struct table_writer *w, const struct postmap_options *o)
 {
     char now[40];
 
@@ -172,7 +163,7 @@ static void put_marks(const struct params *p, struct table_writer *w, const stru
 }
 
 /* A table belongs to whoever owns its source, is made with that user's rights, and is as private as the source. */
-static mode_t become_owner(const struct options *o, int fd, const char *path)
+static mode_t become_owner(const struct postmap_options *o, int fd, const char *path)
 {
     struct stat st;
 
@@ -191,38 +182,38 @@ static void become_root_again(void)
 }
 
 /* Why a line of a plain table has not been taken, or what is odd about one that has. */
-static void complain(const struct options *o, const char *path, int number, slice line, bool taken)
+static void complain(const struct postmap_options *o, const char *path, int number, slice line, const char *wrong)
 {
     slice key, value;
     enum table_line kind = table_line_parse(line, &key, &value);
 
-    if (taken && !o->dialect->marks && key.n > 0 && key.p[key.n - 1] == ':')
+    if (wrong == NULL && !o->dialect->marks && key.n > 0 && key.p[key.n - 1] == ':')
         event_warning("%s, line %d: record is in \"key: value\" format; is this an alias file?", path, number);
-    if (taken)
+    if (wrong == NULL)
         return;
     if (!o->dialect->marks && kind == TABLE_LINE_UNBALANCED)
         event_warning("%s, line %d: unbalanced '\"' in '%.*s' -- ignoring this line", path, number,
                       S_ARG(slice_trim(line)));
     else
-        event_warning("%s, line %d: %s", path, number, o->dialect->complaint);
+        event_warning("%s, line %d: %s", path, number, wrong);
 }
 
-static void put_lines(struct table_writer *w, const struct options *o, const char *path, slice rest)
+static void put_lines(struct table_writer *w, const struct postmap_options *o, const char *path, slice rest)
 {
     AUTO_BUF struct buf line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST), value = BUF_INIT(ENTRY_MOST);
     int line_number = 0, first_line;
 
     while (conf_next_line(&rest, &line_number, &first_line, &line)) {
         slice text = slice_trim_end(slice_head(buf_slice(&line), slice_find(buf_slice(&line), '\0')));
-        bool taken;
+        const char *wrong;
 
         if (text.n > 0 && ascii_is_space(text.p[0])) { /* it continues nothing */
             event_warning("%s: logical line must not start with whitespace: \"%.*s\"", path, S_ARG(text));
             continue;
         }
-        taken = o->dialect->parse(text, &key, &value);
-        complain(o, path, first_line, text, taken);
-        if (taken)
+        wrong = o->dialect->parse(text, &key, &value);
+        complain(o, path, first_line, text, wrong);
+        if (wrong == NULL)
             put(w, o, &key, &value);
     }
 }
@@ -236,7 +227,7 @@ static bool is_known_type(slice type)
 }
 
 /* From the file, or with -i from standard input on top of what is there. */
-static void build(const struct params *p, const struct options *o, const char *argument)
+static void build(const struct params *p, const struct postmap_options *o, const char *argument)
 {
     AUTO_BUF struct buf name = BUF_INIT(4096), text = BUF_INIT(FILE_MOST);
     struct table_write_options how = {.flags = o->nul | (o->incremental ? 0U : TABLE_WRITE_TRUNCATE)};
@@ -246,7 +237,7 @@ static void build(const struct params *p, const struct options *o, const char *a
     struct err err;
     slice type;
 
-    full_name(p, argument, &name);
+    postmap_full_name(p, argument, &name);
     path = strchr(buf_text(&name), ':') + 1;
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && !(o->incremental && errno == ENOENT))
@@ -269,91 +260,25 @@ static void build(const struct params *p, const struct options *o, const char *a
     become_root_again();
 }
 
-/* ---- asking ---- */
+/* ---- changing and listing ---- */
+
+struct listing {
+    const struct postmap_options *options;
+    const char *table;
+};
 
 static bool show_pair(void *context, slice key, slice value)
 {
-    const struct options *o = context;
+    const struct listing *l = context;
 
     if (key.n > 0 && key.p[key.n - 1] == '\0')
         key.n--;
     if (value.n > 0 && value.p[value.n - 1] == '\0')
         value.n--;
-    (void)printf("%.*s%s%.*s\n", S_ARG(key), o->dialect->separator, S_ARG(value));
+    if (key.n == 0)
+        event_warning("table %s: empty lookup key value is not allowed", l->table);
+    (void)printf("%.*s%s%.*s\n", S_ARG(key), l->options->dialect->separator, S_ARG(value));
     return true;
-}
-
-/* A table that can be asked, or the end. */
-static struct table *open_to_ask(const struct options *o, slice name)
-{
-    struct table *t;
-    struct err err;
-    slice warnings, line;
-
-    t = table_open(name, (o->no_fold ? 0 : TABLE_FOLD) | TABLE_TRY_NUL | TABLE_NO_LOOP | TABLE_NO_PROXY, &err);
-    if (t == NULL)
-        event_fatal("%s", err.text);
-    if (table_problem(t) != NULL)
-        event_fatal("%s", table_problem(t)->text);
-    warnings = table_warnings(t);
-    while (cut_field(&warnings, '\n', &line))
-        event_warning("%.*s", S_ARG(line));
-    return t;
-}
-
-static NORETURN void fail_query(const char *name, const struct err *err)
-{
-    if (slice_starts(slice_text(err->text), S("table ")))
-        event_fatal("%s", err->text);
-    event_fatal("table %s: %s", name, err->text);
-}
-
-static bool query_one(const struct params *p, const struct options *o, const char *argument, slice key, bool with_key)
-{
-    AUTO_BUF struct buf name = BUF_INIT(4096), value = BUF_INIT(ENTRY_MOST);
-    struct table *t;
-    struct err err;
-    enum table_got got;
-
-    full_name(p, argument, &name);
-    t = open_to_ask(o, buf_slice(&name));
-    got = table_get(t, key, NEVER, &value, &err);
-    if (got == TABLE_FAILED)
-        fail_query(buf_text(&name), &err);
-    if (got == TABLE_FOUND && value.n == 0) {
-        event_warning("table %s: key %.*s: empty string result is not allowed", buf_text(&name), S_ARG(key));
-        event_warning("table %s should return NO RESULT in case of NOT FOUND", buf_text(&name));
-    }
-    table_close(t);
-    if (got == TABLE_FOUND && with_key)
-        (void)printf("%.*s%s%s\n", S_ARG(key), o->dialect->separator, buf_text(&value));
-    else if (got == TABLE_FOUND)
-        (void)printf("%s\n", buf_text(&value));
-    return got == TABLE_FOUND;
-}
-
-/* The first of TABLES that knows KEY answers. */
-static bool query_tables(const struct params *p, const struct options *o, char **tables, slice key, bool with_key)
-{
-    for (; *tables != NULL; tables++)
-        if (query_one(p, o, *tables, key, with_key))
-            return true;
-    return false;
-}
-
-/* The query "-": keys from standard input. */
-static bool query(const struct params *p, const struct options *o, char **tables)
-{
-    char line[2048];
-    bool found = false;
-
-    if (strcmp(o->query, "-") != 0)
-        return query_tables(p, o, tables, slice_text(o->query), false);
-    while (fgets(line, sizeof line, stdin) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        found = query_tables(p, o, tables, slice_text(line), true) || found;
-    }
-    return found;
 }
 
 static struct table_writer *open_to_delete(slice name)
@@ -373,7 +298,7 @@ static struct table_writer *open_to_delete(slice name)
     return w;
 }
 
-static bool remove_one(struct table_writer *w, const struct options *o, slice key)
+static bool remove_one(struct table_writer *w, const struct postmap_options *o, slice key)
 {
     AUTO_BUF struct buf folded = BUF_INIT(ENTRY_MOST);
     bool existed = false;
@@ -387,7 +312,7 @@ static bool remove_one(struct table_writer *w, const struct options *o, slice ke
 }
 
 /* KEY "-": those that standard input names. */
-static bool remove_keys(const struct params *p, const struct options *o, const char *argument, const char *key)
+static bool remove_keys(const struct params *p, const struct postmap_options *o, const char *argument, const char *key)
 {
     AUTO_BUF struct buf name = BUF_INIT(4096);
     struct table_writer *w;
@@ -395,7 +320,7 @@ static bool remove_keys(const struct params *p, const struct options *o, const c
     char line[2048];
     struct err err;
 
-    full_name(p, argument, &name);
+    postmap_full_name(p, argument, &name);
     w = open_to_delete(buf_slice(&name));
     if (strcmp(key, "-") != 0)
         existed = remove_one(w, o, slice_text(key));
@@ -409,13 +334,13 @@ static bool remove_keys(const struct params *p, const struct options *o, const c
     return existed;
 }
 
-static void list(const struct params *p, struct options *o, const char *argument)
+static void list(const struct params *p, struct postmap_options *o, const char *argument)
 {
     AUTO_BUF struct buf name = BUF_INIT(4096);
     struct err err;
 
-    full_name(p, argument, &name);
-    if (!table_each(buf_slice(&name), show_pair, o, &err))
+    postmap_full_name(p, argument, &name);
+    if (!table_each(buf_slice(&name), show_pair, &(struct listing){o, buf_text(&name)}, &err))
         event_fatal("%s", err.text);
 }
 
@@ -431,6 +356,7 @@ static const char help[] =
     "       postalias [-c dir] [-finoprsuvwN] [-d key] [-q key] [type:]file...    tables in the form of aliases(5)\n"
     "Without -d, -q and -s: builds the table from the file of that name.\n"
     "  -q key       look it up (-: one a line from standard input)\n"
+    "  -h, -b       with -q -: the headers, the lines of the body of a message there; -m: of its parts, too\n"
     "  -d key       delete it (-: likewise)\n"
     "  -s           show all\n"
     "  -i, -r, -w   add to the table; replace what is there; say nothing of duplicates\n"
@@ -438,8 +364,8 @@ static const char help[] =
 
 int main(int argc, char **argv)
 {
-    const struct dialect *dialect = is_called_postalias(argv[0]) ? &alias_dialect : &map_dialect;
-    struct options o;
+    const struct postmap_dialect *dialect = is_called_postalias(argv[0]) ? &alias_dialect : &map_dialect;
+    struct postmap_options o;
     struct params *p;
     bool found = false;
 
@@ -450,7 +376,7 @@ int main(int argc, char **argv)
     if (optind == argc)
         usage(&o);
     if (o.query != NULL)
-        return query(p, &o, argv + optind) ? 0 : 1;
+        return postmap_query(p, &o, argv + optind) ? 0 : 1;
     for (int i = optind; i < argc; i++) {
         if (o.list)
             list(p, &o, argv[i]);

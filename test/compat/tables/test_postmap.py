@@ -36,6 +36,9 @@ def test_owner_mode_and_increment() -> None:
     assert ours == debians
 
 
+MESSAGE = r"""printf 'From: a@b\nSubject: x y\nTo: me,\n you\nMime-Version: 1.0\nContent-Type: multipart/mixed; boundary=zz\n\nbody line\nSubject: no\n\n--zz\nSubject: part\n\nbody of a part\n--zz--\n' >h
+printf '/^Subject/ S\n/^From: (.*)/ F $1\n/body/ B\n/^To/ T\n/^-/ M\n' >r; """
+
 # One line each, run in a folder of its own with $postmap and $postalias; what it writes, and its status, must be Debian's.
 CASES = [
     # Texts.
@@ -106,6 +109,51 @@ CASES = [
     r"""printf 'a: b # c\n#d: e\n' >m; $postalias hash:m; $postalias -s hash:m | grep -v LAST | sort""",
     r"""printf 'a: b\n' >m; $postalias hash:m; printf 'c: d\n' | $postalias -i hash:m; $postalias -d a hash:m; $postalias -s hash:m | grep -v LAST | sort""",
     r"""printf 'a\nb\n' | $postalias -q - inline:{a=1}; echo $?; $postalias -h -q - static:x; $postalias -b x; $postalias""",
+    # Aliases.
+    r"""printf 'a:\tb\t,  c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '(c) a: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a (c): b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '(x: y\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b (c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '"x:y": z\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a b c: d\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a\\:b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: "b c\\" d"\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b \\\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '"a: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a"b": c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'A.B: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a+b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a/b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a:: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a : :include:/x\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf ' a: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b\n\tc\n  d\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b\n\n c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b\n# x\n c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '<a>: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a,b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a;: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf ': b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: ,\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: ""\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '"": b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: "\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'owner-a: b;c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '[a]: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a%%b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a!b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a: b\r\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a\t: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a b@c: d\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '"a b"c: d\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '"a" b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a.: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf '.a: b\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    r"""printf 'a..b: c\n' >m; $postalias -o hash:m; $postalias -s hash:m | grep -v -e YP_ -e '^@:'""",
+    # Messages as keys.
+    *(MESSAGE + f"$postmap {options} regexp:r <h" for options in ("-hmq -", "-hq -", "-bmq -", "-bq -", "-bhmq -", "-mq -", "-hmq x", "-b", "-m -q a", "-hd -")),
+    MESSAGE + "$postmap -hq - regexp:/dev/null <h",
 ]
 
 RUNNER = r"""postmap=$1 postalias=$2; shift 2; export postmap postalias; for line; do d=$(mktemp -d); chmod 755 $d; cd $d
