@@ -191,8 +191,27 @@ static struct outcome not_connected(const struct connection *c, const struct tar
         .kind = OUTCOME_DEFERRED, .dsn = {4, 4, is_ours ? 0 : 1}, .reason = reason, .relay = S("none")};
 }
 
-struct connection *connection_open(const struct destination *d, const struct target *t, const struct settings *settings,
-                                   const struct errand *errand, struct outcome *why)
+static struct connection *greeted(struct connection *c, const struct destination *d, const struct errand *errand,
+                                  struct outcome *why)
+{
+    if (connection_greet(c, d, errand, why))
+        return c;
+    connection_part(c);
+    return NULL;
+}
+
+struct connection *connection_begin(const struct destination *d, const struct target *t,
+                                    const struct settings *settings, const struct errand *errand,
+                                    struct stream *stream, struct outcome *why)
+{
+    struct connection *c = connection_new(d, t, settings, errand->queue_id);
+
+    c->stream = stream;
+    return greeted(c, d, errand, why);
+}
+
+struct connection *connection_open(const struct destination *d, const struct target *t,
+                                   const struct settings *settings, const struct errand *errand, struct outcome *why)
 {
     struct connection *c = connection_new(d, t, settings, errand->queue_id);
     struct err err;
@@ -204,9 +223,5 @@ struct connection *connection_open(const struct destination *d, const struct tar
         return NULL;
     }
     c->stream = stream_open(fd);
-    if (!connection_greet(c, d, errand, why)) {
-        connection_part(c);
-        return NULL;
-    }
-    return c;
+    return greeted(c, d, errand, why);
 }

@@ -54,6 +54,10 @@ struct errand {
 MUST_CHECK struct connection *connection_open(const struct destination *d, const struct target *t,
                                               const struct settings *settings, const struct errand *errand,
                                               struct outcome *why);
+/* The same over STREAM, which is connected already and becomes the connection's. */
+MUST_CHECK struct connection *connection_begin(const struct destination *d, const struct target *t,
+                                               const struct settings *settings, const struct errand *errand,
+                                               struct stream *stream, struct outcome *why);
 /* Reads one reply; odd ones are told of in the log.  ERR_TEMPORARY: smtp_reply_filter cannot be asked. */
 MUST_CHECK bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_us, struct reply *reply,
                                 struct err *err);
