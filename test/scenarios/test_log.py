@@ -42,3 +42,24 @@ def test_status_filter(system: System, recipient: str, end: str) -> None:
 def test_no_facility(system: System) -> None:
     with make("postfix" if system.name == "postfix" else "waybill", ["syslog_facility = nonsense"]) as bad:
         assert bad.run(["postqueue", "-p"], check=False).returncode != 0
+
+
+OVERRIDDEN = {"/etc/postfix/main.cf, line {0}: overriding earlier entry: relayhost=$nowhere", "/etc/postfix/main.cf, line {1}: overriding earlier entry: relayhost=[a.example]"}
+OF_POSTCONF = {"/etc/postfix/main.cf: undefined parameter: nowhere_else", "/etc/postfix/main.cf: unused parameter: unused_one=$nowhere_else"}
+
+
+@pytest.fixture(scope="module", params=everywhere(only=("postfix", "waybill")))
+def overridden(request: pytest.FixtureRequest) -> Iterator[System]:
+    with make(request.param) as made:
+        made.write_configuration()
+        made.run(["sh", "-c", "printf 'relayhost = $nowhere\\nrelayhost = [a.example]\\nrelayhost = [b.example]\\nrelayhost = [b.example]\\nunused_one = $nowhere_else\\n' >>/etc/postfix/main.cf"])
+        yield made
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(("command", "more"), [("postconf -h relayhost", OF_POSTCONF), ("postmap -q x static:y", set())])
+def test_overridden_entries(overridden: System, command: str, more: set[str]) -> None:
+    first = int(overridden.run(["sh", "-c", "grep -n '^relayhost' /etc/postfix/main.cf | head -1"]).stdout.split(":")[0])
+    said = overridden.run(command.split(), check=False).stderr.splitlines()
+    # Debian's postconf reads the file several times over, and says more.
+    assert {f"{command.split()[0]}: warning: {text.format(first + 1, first + 2)}" for text in OVERRIDDEN | more} <= set(said)

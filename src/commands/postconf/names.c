@@ -193,7 +193,7 @@ void names_warn_undefined(const struct names *n, const char *directory)
 
     map_init(&said);
     MAP_EACH(e, &n->params->conf.raw)
-    if (name_class(n, map_key(e)) != NAME_UNKNOWN && !param_is_raw(map_key(e))) {
+    if (!param_is_raw(map_key(e))) {
         struct undefined u = {n, directory, slice_text(e->value), &said};
 
         if (!conf_scan_names("", u.value, look_at_name, &u, &ignored))

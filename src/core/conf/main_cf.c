@@ -51,6 +51,14 @@ bool conf_split_line(slice line, slice *name, slice *value, struct err *err)
     return true;
 }
 
+static void note_override(struct conf *c, const char *path, int line, slice name, slice value)
+{
+    const char *earlier = conf_raw(c, name);
+
+    if (earlier != NULL && !slice_eq(slice_text(earlier), value))
+        buf_addf(&c->warnings, "%s, line %d: overriding earlier entry: %.*s=%s\n", path, line, S_ARG(name), earlier);
+}
+
 bool conf_read_text(struct conf *c, const char *path, slice text, struct err *err)
 {
     AUTO_BUF struct buf line = BUF_INIT(FILE_MAX_BYTES);
@@ -67,6 +75,7 @@ bool conf_read_text(struct conf *c, const char *path, slice text, struct err *er
         }
         if (!conf_split_line(buf_slice(&line), &name, &value, err))
             return err_note(err, "%s, line %d", path, first_line);
+        note_override(c, path, first_line, name, value);
         conf_set(c, name, value);
     }
     return true;

@@ -16,13 +16,14 @@
 struct conf {
     struct map raw;      /* name -> char * (unexpanded) */
     char *path;          /* file it was read from, or NULL */
-    struct buf warnings; /* what conf_read() skipped, one line each with a '\n', fit to be logged as warnings */
+    struct buf warnings; /* what conf_read() skipped or overrode, one line each with a '\n', fit to be logged */
 };
 
 void conf_init(struct conf *c);
 void conf_done(struct conf *c);
 /* Reads PATH on top of what is there.  ERR_SYS, or ERR_SYNTAX ("FILE, line N: missing '=' after attribute name: "x"").
- * A first line that begins with a blank continues nothing: it is skipped, and noted in c->warnings. */
+ * A first line that begins with a blank continues nothing: it is skipped, and noted in c->warnings; so is a name that already
+ * had another value. */
 MUST_CHECK bool conf_read(struct conf *c, const char *path, struct err *err);
 /* The same for TEXT that is already in memory; PATH is for messages.  Pure but for the table. */
 MUST_CHECK bool conf_read_text(struct conf *c, const char *path, slice text, struct err *err);

@@ -154,6 +154,9 @@ static void test_warning(void **state)
     assert_true(conf_read_text(&c, "/m", S(" a = b\nc = d\n"), &err));
     assert_string_equal(buf_text(&c.warnings), "/m: logical line must not start with whitespace: \" a = b\"\n");
     assert_string_equal(conf_raw(&c, S("c")), "d");
+    buf_clear(&c.warnings);
+    assert_true(conf_read_text(&c, "/m", S("c = d\n\nc = e\n"), &err));
+    assert_string_equal(buf_text(&c.warnings), "/m, line 3: overriding earlier entry: c=d\n");
     conf_done(&c);
 }
 

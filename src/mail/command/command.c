@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/bug.h"
@@ -90,6 +91,23 @@ static bool has_more_rights_than_its_user(void)
     return geteuid() != getuid() || getegid() != getgid();
 }
 
+static bool is_callers_own(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_uid == getuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* A private instance: its owner needs no more rights than he has, and gives up those of the program. */
+static bool become_the_owner(const char *directory)
+{
+    AUTO_BUF struct buf main_cf = BUF_INIT(4096);
+
+    (void)buf_addf(&main_cf, "%s/main.cf", directory);
+    return is_callers_own(directory) && is_callers_own(buf_text(&main_cf)) && setregid(getgid(), getgid()) == 0 &&
+           setreuid(getuid(), getuid()) == 0;
+}
+
 struct params *command_configure(const char *directory)
 {
     AUTO_BUF struct buf chosen = BUF_INIT(4096);
@@ -98,11 +116,14 @@ struct params *command_configure(const char *directory)
 
     if (!params_config_directory(directory, has_more_rights_than_its_user(), &chosen, &err)) {
         const char *wanted = directory != NULL ? directory : getenv("MAIL_CONFIG");
+        bool own = become_the_owner(wanted) && params_config_directory(directory, false, &chosen, &err);
 
-        event_error("%s", err.text);
-        event_fatal("specify \"alternate_config_directories = %s\" or \"multi_instance_directories = %s\" in the "
-                    "default main.cf file",
-                    wanted, wanted);
+        if (!own)
+            event_error("%s", err.text);
+        if (!own)
+            event_fatal("specify \"alternate_config_directories = %s\" or \"multi_instance_directories = %s\" in the "
+                        "default main.cf file",
+                        wanted, wanted);
     }
     if (directory != NULL && setenv("MAIL_CONFIG", buf_text(&chosen), 1) != 0)
         event_fatal("out of memory");

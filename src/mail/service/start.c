@@ -252,6 +252,7 @@ static void prepare(struct worker *w, int argc, char **argv)
     if (chdir(w->run.params->queue_directory) != 0)
         event_fatal("chdir(%s): %m", w->run.params->queue_directory);
     open_configured_log(w);
+    event_warning_lines(buf_slice(&w->run.params->conf.warnings));
     check_row(w);
     set_retirement(w);
     limits_set(w);
