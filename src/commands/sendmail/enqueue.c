@@ -282,6 +282,11 @@ struct content {
         struct header_recipient *next;
         slice address;
     } * recipients, **last;
+    enum {
+        FIX_ALWAYS,
+        FIX_STRICT,
+        FIX_NEVER
+    } fix_ends;        /* sendmail_fix_line_endings; strict: as the first line has it */
     struct buf header; /* the address header being read, folded lines joined */
     bool in_header, strip_cr, started, line_open;
     bool resent;
@@ -346,7 +351,7 @@ static void take_piece(struct content *c, slice text, bool ends)
 
     if (!c->started) {
         c->started = true;
-        c->strip_cr = ends && text.n > 0 && text.p[text.n - 1] == '\r';
+        c->strip_cr = c->fix_ends == FIX_ALWAYS || (c->fix_ends == FIX_STRICT && ends && slice_ends(text, S("\r")));
         if (slice_starts(text, S("From ")))
             return;
     }
@@ -393,6 +398,9 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
     if (o->recipients[0] == NULL && !o->header_recipients)
         event_fatal("%s(%ld): Recipient addresses must be specified on the command line or via the -t option",
                     sender_name(o), (long)getuid());
+    c.fix_ends = p->sendmail_fix_line_endings[0] == 'a'   ? FIX_ALWAYS
+                 : p->sendmail_fix_line_endings[0] == 's' ? FIX_STRICT
+                                                          : FIX_NEVER;
     c.last = &c.recipients;
     buf_init(&c.header, HEADER_MOST);
     start(&d, p);

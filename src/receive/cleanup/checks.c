@@ -18,7 +18,7 @@ bool checks_wanted(const struct message *m)
     return false;
 }
 
-static void log_check(const struct message *m, const char *action, const char *subject, slice text, bool client,
+void checks_log(const struct message *m, const char *action, const char *subject, slice text, bool client,
                       slice note)
 {
     const struct event_inspected e = {
@@ -48,7 +48,7 @@ struct check {
 
 static void log_action(const struct check *c, const char *action, slice note)
 {
-    log_check(c->m, action, c->is_body ? "body" : "header", c->text->text, true, note);
+    checks_log(c->m, action, c->is_body ? "body" : "header", c->text->text, true, note);
 }
 
 /* ---- actions ---- */
@@ -289,7 +289,7 @@ void checks_fault(void *context, enum rewriter_fault fault, slice text)
         return; /* one of a kind will do */
     m->faults |= 1U << fault;
     (void)snprintf(subject, sizeof subject, "mime-error %s:", whats[fault]);
-    log_check(m, "reject", subject, text, false, S(""));
+    checks_log(m, "reject", subject, text, false, S(""));
     if (m->fault.n == 0 && !arena_printf(&m->arena, &m->fault, "5.6.0 %s", whats[fault]))
         m->fault = S("5.6.0");
 }

@@ -123,6 +123,7 @@ static void end_content(struct message *m)
 
 void content_record(struct message *m, int type, slice data)
 {
+    AUTO_BUF struct buf stripped = BUF_INIT(data.n + 1);
     struct err err;
     bool good;
 
@@ -132,6 +133,8 @@ void content_record(struct message *m, int type, slice data)
         message_reject(m, CLEANUP_BAD, NULL);
         return;
     }
+    data = characters_strip(m, data, &stripped);
+    characters_check(m, data);
     err_clear(&err);
     if (type == RECORD_EXTRACTED)
         good = rewriter_end(&m->rewriter, m->by, &err);

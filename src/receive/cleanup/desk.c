@@ -84,6 +84,8 @@ bool desk_open(struct desk *d, const struct params *p, struct buf *warning, stru
         .params = p,
         .layout = {slice_text(p->hash_queue_names), p->hash_queue_depth},
     };
+    characters_parse(slice_text(p->message_strip_characters), &d->strip);
+    characters_parse(slice_text(p->message_reject_characters), &d->reject);
     if (rewriter_rules_init(&d->rules, p, err) && open_maps(d, warning, err) &&
         parse_classes("masquerade_classes", p->masquerade_classes, &d->masquerade_classes, err) &&
         (d->local_domains = match_list_open(slice_text(p->mydestination), MATCH_DOMAIN, false, err)) != NULL &&

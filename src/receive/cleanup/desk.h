@@ -26,8 +26,14 @@ struct address_map {
     bool propagate_extension;
 };
 
+/* message_strip_characters, message_reject_characters. */
+struct characters {
+    bool any, has[256];
+};
+
 struct desk {
     const struct params *params;
+    struct characters strip, reject;
     struct rewriter_rules rules;
     struct queue_layout layout;
     struct address_map sender_canonical, recipient_canonical, canonical, virtual_alias, sender_bcc, recipient_bcc;
@@ -46,6 +52,8 @@ struct desk {
 /* Before privileges are dropped.  WARNING gets lines for the log.  On failure nothing is left open. */
 MUST_CHECK bool desk_open(struct desk *d, const struct params *p, struct buf *warning, struct err *err);
 void desk_close(struct desk *d);
+/* characters.c: LIST has C's escapes.  Pure. */
+void characters_parse(slice list, struct characters *out);
 /* Has a table changed?  Its name goes to NAME. */
 bool desk_changed(struct desk *d, struct buf *name);
 /* False: *ERR says that ADDRESS is longer than what is done with it allows. */

@@ -42,7 +42,8 @@ struct message {
     bool rewriting;
 
     /* What content checks have asked for. */
-    bool unchecked; /* no more of them */
+    bool unchecked;  /* no more of them */
+    bool disallowed; /* by message_reject_characters */
     slice filter, redirect;
     unsigned faults; /* bit per enum rewriter_fault */
     slice fault;     /* the first; counts when all has been seen */
@@ -78,9 +79,16 @@ void recipient_bcc(struct message *m, slice address);
 
 /* checks.c.  The rewriter's hooks for header_checks and the like, and for strict_* parameters; CONTEXT is the message.
  */
+void checks_log(const struct message *m, const char *action, const char *subject, slice text, bool client, slice note);
 bool checks_wanted(const struct message *m);
 enum rewriter_verdict checks_ask(void *context, enum rewriter_line line, struct rewriter_text *text, deadline by);
 void checks_fault(void *context, enum rewriter_fault fault, slice text);
+
+/* ---- characters.c ---- */
+/* TEXT, or what is left of it in ROOM. */
+slice characters_strip(const struct message *m, slice text, struct buf *room);
+/* Rejects the message, once, when TEXT has what may not be there. */
+void characters_check(struct message *m, slice text);
 
 /* content.c */
 void content_begin(struct message *m);
