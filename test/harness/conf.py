@@ -52,3 +52,11 @@ def main_text(lines: Sequence[str]) -> str:
             raise ValueError(f"not a main.cf line: {line}")
         last[name.strip()] = value.strip()
     return "".join(f"{name} = {value}\n" for name, value in last.items())
+
+
+def with_main(text: str, lines: Sequence[str]) -> str:
+    """The main.cf TEXT, in which each of LINES takes the place of what has its name."""
+    ours = main_text(lines)
+    names = {line.partition(" = ")[0] for line in ours.splitlines()}
+    kept = [line for line in _logical_lines(text) if line.startswith("#") or line.partition("=")[0].strip() not in names]
+    return "\n".join(kept) + "\n" + ours

@@ -122,7 +122,7 @@ class Instance(System):
         return {**os.environ, "PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8", "MAIL_CONFIG": str(self.folder / "etc"), **(more or {})}
 
     def write_configuration(self) -> None:
-        (self.folder / "etc/main.cf").write_text(self._own_main + "\n" + conf.main_text(self.main))
+        (self.folder / "etc/main.cf").write_text(conf.with_main(self._own_main, self.main))
         (self.folder / "etc/master.cf").write_text(conf.with_rows(self._own_master, self.rows))
 
     def run(self, argv: Sequence[object], *, input: str | bytes | None = None, user: str = "root", check: bool = True,
