@@ -71,7 +71,7 @@ static bool set_rights(struct delivery *d, uid_t owner, struct origin *o)
         o->rights = &world.nobody;
         return true;
     }
-    return user_find(d->request->arena, S(""), owner, &o->rights) == USER_FOUND;
+    return user_find_id(d->request->arena, owner, &o->rights) == USER_FOUND;
 }
 
 static void expand(struct delivery *d, const struct origin *o, slice key, slice value)

@@ -146,7 +146,7 @@ static bool set_rights(struct delivery *d, uid_t owner, slice path, struct origi
 {
     if (o->rights != NULL || owner == 0 || (world.rootless && owner == world.nobody.id.uid))
         return true;
-    if (!world.rootless && user_find(d->request->arena, S(""), owner, &o->rights) == USER_FOUND)
+    if (!world.rootless && user_find_id(d->request->arena, owner, &o->rights) == USER_FOUND)
         return true;
     event_warning(":include: file %.*s is owned by user %ld, with whose rights nothing can be done", S_ARG(path),
                   (long)owner);

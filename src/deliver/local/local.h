@@ -151,8 +151,9 @@ void include_expand(struct delivery *d, const struct origin *o, slice path);
 
 /* ---- user.c ---- */
 enum user_got { USER_FOUND, USER_UNKNOWN, USER_FAILED };
-/* Looks a user up by name or (NAME empty) by id; *OUT in ARENA. */
-enum user_got user_find(struct arena *arena, slice name, uid_t uid, const struct user **out);
+/* Looks a user up by name, or by id; *OUT in ARENA. */
+enum user_got user_find(struct arena *arena, slice name, const struct user **out);
+enum user_got user_find_id(struct arena *arena, uid_t uid, const struct user **out);
 /* Delivers to user N, who may not exist. */
 void user_deliver(struct delivery *d, const struct name *n);
 

@@ -34,12 +34,14 @@ bool macros_expand(const struct name *n, const struct user *u, const char *param
                    const char *filter, struct buf *out)
 {
     slice delimiters = slice_text(world.params->recipient_delimiter);
+    AUTO_BUF struct buf user = BUF_INIT(VALUE_MOST);
     struct conf values;
     struct err err;
     bool ok;
 
     conf_init(&values);
-    set(&values, "user", n->base, filter);
+    (void)table_fold(n->base, &user);
+    set(&values, "user", buf_slice(&user), filter);
     set(&values, "local", n->local, filter);
     set(&values, "domain", n->domain, filter);
     set(&values, "recipient", n->address, filter);

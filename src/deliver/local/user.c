@@ -36,7 +36,7 @@ static void look_up(void *arg)
 
 static bool name_from(slice name, char to[NAME_MOST])
 {
-    if (!text_from_slice(name, to, NAME_MOST) || slice_find(name, '/') != SLICE_NONE)
+    if (name.n == 0 || !text_from_slice(name, to, NAME_MOST) || slice_find(name, '/') != SLICE_NONE)
         return false;
     for (char *c = to; *c != '\0'; c++)
         *c = ascii_lower(*c);
@@ -57,24 +57,42 @@ static enum user_got keep(struct arena *arena, const struct question *q, const s
     return USER_FOUND;
 }
 
-enum user_got user_find(struct arena *arena, slice name, uid_t uid, const struct user **out)
+/* Q is freed. */
+static enum user_got ask(struct arena *arena, struct question *q, const struct user **out)
 {
-    struct question *q = calloc(1, sizeof *q);
     enum user_got got = USER_UNKNOWN;
 
-    if (q == NULL)
-        return USER_FAILED;
-    q->uid = uid;
-    if (name_from(name, q->name) && (name.n == 0 || q->name[0] != '\0'))
-        pool_run(look_up, q);
+    pool_run(look_up, q);
     if (q->error != 0) {
-        event_warning("look up user %.*s: %s", S_ARG(name), strerror(q->error));
+        event_warning("look up user %s (%ld): %s", q->name, (long)q->uid, strerror(q->error));
         got = USER_FAILED;
     } else if (q->found != NULL) {
         got = keep(arena, q, out);
     }
     free(q);
     return got;
+}
+
+enum user_got user_find(struct arena *arena, slice name, const struct user **out)
+{
+    struct question *q = calloc(1, sizeof *q);
+
+    if (q == NULL)
+        return USER_FAILED;
+    if (name_from(name, q->name))
+        return ask(arena, q, out);
+    free(q);
+    return USER_UNKNOWN;
+}
+
+enum user_got user_find_id(struct arena *arena, uid_t uid, const struct user **out)
+{
+    struct question *q = calloc(1, sizeof *q);
+
+    if (q == NULL)
+        return USER_FAILED;
+    q->uid = uid;
+    return ask(arena, q, out);
 }
 
 /* ---- other ends ---- */
@@ -197,7 +215,7 @@ static bool commanded(struct delivery *d, const struct name *n, const struct use
 void user_deliver(struct delivery *d, const struct name *n)
 {
     const struct user *u = NULL;
-    enum user_got got = user_find(d->request->arena, n->base, 0, &u);
+    enum user_got got = user_find(d->request->arena, n->base, &u);
     bool own_forward = n->plain || slice_eq_case(n->from->only, n->base);
 
     if (got == USER_FAILED) {

@@ -75,7 +75,7 @@ static bool not_begun(struct command_result *out, const char *what)
     return false;
 }
 
-/* No descriptor of ours may be one of 0 to 2, onto which the program's are put. */
+/* None of them is one of 0 to 2, which are open in whoever runs commands. */
 static bool pipes(int in[2], int out[2])
 {
     if (pipe2(in, O_CLOEXEC) != 0)

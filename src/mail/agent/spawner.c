@@ -223,7 +223,10 @@ struct spawner *spawner_start(bool rootless, struct err *err)
         return NULL;
     }
     if (pid == 0) {
-        /* Of what the daemon inherited it keeps nothing but its socket. */
+        /* Of what the daemon inherited it keeps nothing but its socket, and 0 to 2, onto which a command's are put. */
+        for (int fd = 0; fd < KEPT_STANDARD; fd++)
+            if (fcntl(fd, F_GETFD) < 0)
+                (void)open("/dev/null", O_RDWR); /* the lowest that is free is this one */
         (void)dup2(pair[1], KEPT_STANDARD);
         (void)close_range(KEPT_STANDARD + 1, ~0U, 0);
         serve(KEPT_STANDARD, rootless);

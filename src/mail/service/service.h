@@ -18,7 +18,8 @@
  *
  * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns, without
  * flushing.  Draining lets sessions run on for drain_time_limit and then cancels them; those of a SERVICE_MULTI service,
- * whose clients only wait there for their next question, after two seconds.  A worker that has served max_use sessions
+ * whose clients only wait there for their next question, after two seconds; deliveries, which have limits of their own,
+ * after daemon_timeout.  A worker that has served max_use sessions
  * ends when it has been without one for a second.
  * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H

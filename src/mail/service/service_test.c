@@ -239,8 +239,7 @@ static void refusals(void **state)
         {"not -z", &unlimited_service, "unlimited -V -t unix -n other",
          "unlimited: fatal: service other requires a process limit of 0\n"},
         {"-u", &root_service, "root -V -t unix -u", "root: fatal: service root requires privileged operation\n"},
-        {"sockets missing", &echo_service, "echo -V -t unix -s 5",
-         "echo: fatal: do not run this command by hand\n"},
+        {"sockets missing", &echo_service, "echo -V -t unix -s 5", "echo: fatal: do not run this command by hand\n"},
     };
     struct child children[COUNT_OF(rows)];
 
@@ -381,6 +380,21 @@ static void drain_has_an_end(void **state)
     assert_string_equal(ask(fd, "x\n", 5000), "x\n");
     assert_int_equal(end(&c), 0);
     (void)close(fd);
+}
+
+/* A command may take longer than that, and would be run again. */
+static void deliveries_are_not_broken_off(void **state)
+{
+    struct child c = start(&agent_service, true, "unix", "agent -t unix -o drain_time_limit=1s");
+    int fd = dial(&c);
+
+    (void)state;
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    (void)shutdown(c.status, SHUT_RDWR);
+    assert_false(readable(fd, 1500));
+    assert_string_equal(ask(fd, "still\n", 5000), "still\n");
+    (void)close(fd);
+    assert_int_equal(wait_end(&c), 0);
 }
 
 static void retires(void **state)
@@ -527,7 +541,8 @@ static int set_up(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(directory));
-    (void)buf_addf(&main_cf, "queue_directory = %s\ncompatibility_level = 3.6\nmail_owner = root\nmyhostname = mx.test\n",
+    (void)buf_addf(&main_cf,
+                   "queue_directory = %s\ncompatibility_level = 3.6\nmail_owner = root\nmyhostname = mx.test\n",
                    directory);
     (void)snprintf(path, sizeof path, "%s/main.cf", directory);
     fd = open(path, O_WRONLY | O_CREAT, 0644);
@@ -556,10 +571,17 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refusals), cmocka_unit_test(limits),   cmocka_unit_test(runs_as_batch_work),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(runs_as_batch_work),
         cmocka_unit_test(statuses_of_streams),
-        cmocka_unit_test(drains),   cmocka_unit_test(drain_has_an_end), cmocka_unit_test(retires),
-        cmocka_unit_test(triggers), cmocka_unit_test(packets),  cmocka_unit_test(passed_connections),
+        cmocka_unit_test(drains),
+        cmocka_unit_test(drain_has_an_end),
+        cmocka_unit_test(deliveries_are_not_broken_off),
+        cmocka_unit_test(retires),
+        cmocka_unit_test(triggers),
+        cmocka_unit_test(packets),
+        cmocka_unit_test(passed_connections),
         cmocka_unit_test(flow_tokens),
     };
 

@@ -221,10 +221,21 @@ static void start_listeners(struct worker *w)
         event_fatal("%s", err.text);
 }
 
+/* A delivery has limits of its own, and to break it off is to do it twice. */
+static int64_t drain_limit(const struct worker *w)
+{
+    const struct params *p = w->run.params;
+
+    if ((w->service->flags & SERVICE_MULTI) != 0)
+        return MULTI_GRACE_US;
+    if ((w->service->flags & SERVICE_AGENT) != 0 && p->daemon_timeout_us > p->drain_time_limit_us)
+        return p->daemon_timeout_us;
+    return p->drain_time_limit_us;
+}
+
 static void finish(struct worker *w)
 {
-    bool is_multi = (w->service->flags & SERVICE_MULTI) != 0;
-    deadline by = deadline_in(is_multi ? MULTI_GRACE_US : w->run.params->drain_time_limit_us);
+    deadline by = deadline_in(drain_limit(w));
     struct err err;
 
     for (int i = 0; i < w->options.sockets; i++)
