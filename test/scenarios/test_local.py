@@ -52,7 +52,7 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
 
 @pytest.fixture(scope="module", params=everywhere("libexec/local", only=("waybill",)))
 def ours(request: pytest.FixtureRequest) -> Iterator[System]:
-    with make(request.param, (*MAIN, "command_time_limit = 60s")) as one:
+    with make(request.param, (*MAIN, "command_time_limit = 60s", "deliver_lock_delay = 60s")) as one:
         begin(one)
         yield one
 
@@ -153,6 +153,17 @@ def test_command_kills_who_watches_it(ours: System) -> None:
     assert "delivery process failure" in ours.log.text()
     assert attempt(ours, "alice", "x\n", "after@test.invalid") == "2.0.0 sent (delivered to mailbox)"
     ours.run(["postsuper", "-d", "ALL"])
+
+
+def test_lock_that_is_soon_gone(ours: System) -> None:
+    """Nobody waits for a whole deliver_lock_delay."""
+    shell(ours, "touch /home/small/box.lock; chmod 666 /home/small/box.lock")
+    ours.send("files", sender="lock@test.invalid")
+    until(lambda: "from=<lock@test.invalid>" in ours.log.text(), "the message is on its way")
+    begun = time.monotonic()
+    shell(ours, "sleep 0.2; rm /home/small/box.lock")
+    assert outcome(ours, "lock@test.invalid", 1) == "2.0.0 sent (delivered to file: /home/small/box)"
+    assert time.monotonic() - begun < 30
 
 
 def local_processes(system: System) -> tuple[int, int]:

@@ -47,57 +47,74 @@ bool mailbox_locks_parse(slice text, unsigned *out)
     return true;
 }
 
-/* ---- locks ---- */
-static void pause_us(int64_t us)
-{
-    struct timespec ts = {us / 1000000, us % 1000000 * 1000};
+/* ---- locks ----
+ * They are waited for as long as deliver_lock_attempts, deliver_lock_delay apart, would take; but who has one for a moment
+ * only does not make us wait for a whole delay. */
+enum { LOOK_AGAIN_US = 10000 };
 
-    (void)nanosleep(&ts, NULL);
+static int64_t wait_until(const struct mailbox_job *job)
+{
+    return clock_monotonic_us() + (job->lock_attempts - 1) * job->lock_delay_us;
 }
 
-/* FILE.lock, created exclusively; one that nobody has touched for stale_lock_time is removed.  *TAKEN tells whether
- * there is one to be removed: a file in a folder that cannot have one is written all the same. */
+/* False: it has been long enough. */
+static bool wait_a_little(int64_t until_us)
+{
+    const struct timespec ts = {0, LOOK_AGAIN_US * 1000};
+
+    if (clock_monotonic_us() >= until_us)
+        return false;
+    (void)nanosleep(&ts, NULL);
+    return true;
+}
+
+/* Removes a lock that nobody has touched for stale_lock_time. */
+static bool remove_stale(const struct mailbox_job *job, const char *lock)
+{
+    struct stat st;
+
+    return stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us &&
+           unlink(lock) == 0;
+}
+
+/* FILE.lock, created exclusively.  *TAKEN tells whether there is one to be removed: a file in a folder that cannot have
+ * one is written all the same. */
 static bool dotlock_take(const struct mailbox_job *job, const char *lock, bool *taken, struct mailbox_result *r)
 {
-    for (int attempt = 0; attempt < job->lock_attempts; attempt++) {
-        int fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-        struct stat st;
+    int64_t until = wait_until(job);
+    int fd, why;
 
-        if (fd >= 0) {
-            (void)close(fd);
-            *taken = true;
-            return true;
-        }
-        if (errno != EEXIST)
+    for (;;) {
+        fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+        why = errno;
+        if (fd >= 0 || why != EEXIST || (!remove_stale(job, lock) && !wait_a_little(until)))
             break;
-        if (stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us) {
-            if (unlink(lock) != 0 && errno != ENOENT)
-                break;
-        } else if (attempt + 1 < job->lock_attempts) {
-            pause_us(job->lock_delay_us);
-        }
-        errno = EEXIST;
     }
-    if (job->is_file && errno != EEXIST) {
-        (void)snprintf(r->warning, sizeof r->warning, "unable to create lock file %s: %s", lock, strerror(errno));
+    if (fd >= 0) {
+        (void)close(fd);
+        *taken = true;
         return true;
     }
-    return cannot_update(job, r, mailbox_dsn_of_errno(errno), "unable to create lock file %s: %s", lock,
-                         strerror(errno));
+    if (job->is_file && why != EEXIST) {
+        (void)snprintf(r->warning, sizeof r->warning, "unable to create lock file %s: %s", lock, strerror(why));
+        return true;
+    }
+    return cannot_update(job, r, mailbox_dsn_of_errno(why), "unable to create lock file %s: %s", lock, strerror(why));
 }
 
 static bool kernel_locks_take(const struct mailbox_job *job, int fd, struct mailbox_result *r)
 {
-    for (int attempt = 0; attempt < job->lock_attempts; attempt++) {
+    int64_t until = wait_until(job);
+
+    for (;;) {
         struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         bool ok = (job->locks & MAILBOX_LOCK_FCNTL) == 0 || fcntl(fd, F_SETLK, &whole) == 0;
 
         ok = ok && ((job->locks & MAILBOX_LOCK_FLOCK) == 0 || flock(fd, LOCK_EX | LOCK_NB) == 0);
         if (ok)
             return true;
-        if (errno != EAGAIN && errno != EACCES)
+        if ((errno != EAGAIN && errno != EACCES) || !wait_a_little(until))
             break;
-        pause_us(job->lock_delay_us);
     }
     return cannot_update(job, r, (struct dsn_code){4, 2, 0}, "unable to lock for exclusive access: %s",
                          strerror(errno));
