@@ -25,6 +25,7 @@ static struct name *add_name(struct delivery *d, const struct origin *o, slice a
     struct name *n = ARENA_NEW(d->request->arena, struct name);
 
     if (n == NULL || !arena_copy(d->request->arena, address, &n->address)) {
+        d->exhausted = true;
         delivery_refuse(d, o, shown(d, o), no_memory, S("alias list too long"));
         return NULL;
     }
@@ -171,6 +172,8 @@ static void expand_item(void *arg, slice item)
     struct delivery *d = x->d;
     AUTO_BUF struct buf internal = BUF_INIT(64 * 1024);
 
+    if (d->exhausted)
+        return;
     if (slice_starts_case(item, S(":include:"))) {
         include_expand(d, x->o, slice_trim(slice_skip(item, S(":include:").n)));
     } else if (item.p[0] == '|') {

@@ -65,6 +65,7 @@ void forward_add(struct delivery *d, const struct origin *o, slice address)
     g = group_of(d, o);
     f = ARENA_NEW(arena, struct forward);
     if (g == NULL || f == NULL || !arena_copy(arena, address, &f->address)) {
+        d->exhausted = true;
         delivery_refuse(d, o, address, (struct dsn_code){4, 3, 1}, S("alias list too long"));
         return;
     }

@@ -99,6 +99,7 @@ struct delivery {
     struct recipient *to; /* the request's recipient */
     struct part *parts, **last_part;
     struct forward_group *groups, **last_group;
+    bool exhausted; /* the arena is: what else the texts say does not count, the message waits as a whole */
     struct name *names, **last_name; /* that have yet to be looked at */
     struct map seen;                 /* ends and names already taken care of */
     struct map delivered;            /* addresses in Delivered-To: headers, in lower case */

@@ -58,10 +58,13 @@ static bool append(const struct agent_request *r, size_t index, const char *serv
 /* The sender is told of all at once when everything is settled, the owner of a list now. */
 static bool append_bounce(const struct agent_request *r, size_t index, const struct outcome *o)
 {
+    int notify = r->recipients[index].notify;
     struct err err;
 
     if (r->owner == NULL)
         return append(r, index, BOUNCE_SERVICE, o);
+    if (notify != NOTIFY_NONE && (notify & NOTIFY_FAILURE) == 0)
+        return true;
     const struct status_flush about = {.queue_name = r->wire.queue_name,
                                        .queue_id = r->wire.queue_id,
                                        .encoding = r->wire.encoding,

@@ -1,5 +1,7 @@
 """The table: what local(8) and virtual(8) do with one message each."""
 
+from dataclasses import replace
+
 from .run import Case, Group
 
 FORWARD = "f() { printf '%s\\n' \"$1\" >$H/.forward; chown $U: $H/.forward; chmod ${2-644} $H/.forward; }; "
@@ -43,6 +45,19 @@ ALIASES = (
     Case("From_ lines", ["uN"], text="Subject: x\n\nFrom me\n>From me\nFrom\n\nFrom x", show=BOX),
     Case("no line end", ["uN"], text="Subject: x\n\nno end", show=BOX),
 )
+
+REPORTED = "grep -hE '^(Final|Original-R|Action|Status|Diag)' /var/mail/$U | sort"
+REPORTS = (
+    Case("alias", ["aN"], options=["-N", "success"], aliases=["aN: bob, bN, x@remote.invalid", "bN: carol"]),
+    Case("list", ["aN"], options=["-N", "success,failure"], aliases=["aN: bob, alice", "owner-aN: bob"]),
+    Case("forward", setup=FORWARD + 'f "\\\\$U, bob"', options=["-N", "success"]),
+    Case("mailbox", options=["-N", "success"]),
+    Case("failures nobody asked for", ["aN"], options=["-N", "success"], aliases=['aN: "|exit 67", nosuchN, bob']),
+    Case("failures too", ["aN"], options=["-N", "success,failure"], aliases=['aN: "|exit 67", bob']),
+    Case("all that is tried", ["aN"], options=["-v"], aliases=['aN: bob, "|exit 67", "|exit 75"']),
+    Case("none", options=["-N", "never"]),
+)
+REPORTS = tuple(replace(case, sender="uN@mx.test.invalid", show=REPORTED) for case in REPORTS)
 
 FILES = (
     Case("mbox", ["aN"], "chmod 777 $H", aliases=["aN: /home/uN/box"], show=f"{OWNER}; cat $H/box"),
@@ -239,6 +254,7 @@ GROUPS = (
     Group("owners", (), (
         Case("owner of the inner is the outer's", ["aN"], aliases=["aN: bN", "owner-aN: sink-o1", "bN: uN", "owner-bN: sink-o2"]),
     )),
+    Group("report", (), REPORTS),
     Group("file", (), FILES),
     Group("command", ("command_time_limit = 3s",), COMMANDS),
     Group("list", (), LISTS),

@@ -20,7 +20,7 @@ class Case:
     """A message to each of TO, in order, in one transaction.
 
     SETUP are shell commands before, SHOW after; $N is the case's number, $H a folder /home/N of the user uN, who exists, and
-    of whom the case may do what it likes.  In TO, TEXT and ALIASES (lines of a table) N stands for that number, too."""
+    of whom the case may do what it likes.  In TO, SENDER, TEXT and ALIASES (lines of a table) N stands for that number, too."""
 
     name: str
     to: Sequence[str] = ("uN",)
@@ -29,6 +29,7 @@ class Case:
     aliases: Sequence[str] = ()
     text: str = "Subject: test\n\nhi\n"
     options: Sequence[str] = ()
+    sender: str = "sink-N@test.invalid"
     free: str = ""
     """An expression for what may differ, and why it may."""
 
@@ -97,7 +98,7 @@ class Runner:
     def send(self, case: Case) -> None:
         number = self.number(case)
         to = [numbered(who, number) for who in case.to]
-        self.system.run(["sendmail", "-i", *case.options, "-f", f"sink-{number}@test.invalid", *to], input=numbered(case.text, number))
+        self.system.run(["sendmail", "-i", *case.options, "-f", numbered(case.sender, number), *to], input=numbered(case.text, number))
 
     def busy(self) -> bool:
         return any(self.system.queue()[name] for name in ("maildrop", "incoming", "active"))
@@ -134,7 +135,7 @@ class Runner:
     def collect(self, case: Case) -> list[str]:
         number = self.number(case)
         lines = [line for line in self.system.log.lines()]
-        ids = {line.text.split(":")[0] for line in lines if line.program == "qmgr" and f"from=<sink-{number}@test.invalid>" in line.text}
+        ids = {line.text.split(":")[0] for line in lines if line.program == "qmgr" and f"from=<{numbered(case.sender, number)}>" in line.text}
         for _ in range(3):
             for line in lines:
                 if line.text.split(":")[0] in ids and (found := re.search(r"\(forwarded as (\w+)\)", line.text)):
