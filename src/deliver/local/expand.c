@@ -187,7 +187,7 @@ static void expand_item(void *arg, slice item)
 
         while (cut_char(&item, '\\'))
             continue;
-        if (address_unquote(item, &internal))
+        if (item.n > 0 && address_unquote(item, &internal))
             expand_one(d, x->o, arena_keep(d->request->arena, buf_slice(&internal), item), plain);
     }
 }

@@ -27,6 +27,7 @@ static void texts(void **state)
         {"alice (a comment, with a comma)", "[alice]"},
         {"(c) bob, carol (c2)", "[bob][carol]"},
         {"Friends: alice, bob;", "[alice][bob]"},
+        {":nosuch:", "[:nosuch:]"},
         {"<alice>, Some One <bob@example.com>", "[alice][bob@example.com]"},
         {"\\alice", "[\\alice]"},
         {"\"alice\"", "[alice]"},

@@ -68,33 +68,43 @@ static bool wait_a_little(int64_t until_us)
     return true;
 }
 
-/* Removes a lock that nobody has touched for stale_lock_time. */
-static bool remove_stale(const struct mailbox_job *job, const char *lock)
+/* Has nobody touched it for stale_lock_time? */
+static bool is_stale(const struct mailbox_job *job, const char *lock)
 {
     struct stat st;
 
-    return stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us &&
-           unlink(lock) == 0;
+    return stat(lock, &st) == 0 && clock_wall_us() - (int64_t)st.st_ctime * 1000000 > job->stale_lock_us;
 }
 
-/* FILE.lock, created exclusively.  *TAKEN tells whether there is one to be removed: a file in a folder that cannot have
- * one is written all the same. */
-static bool dotlock_take(const struct mailbox_job *job, const char *lock, bool *taken, struct mailbox_result *r)
+/* FILE.lock, created exclusively; a stale one is removed.  0: there it is, or errno. */
+static int dotlock_create(const struct mailbox_job *job, const char *lock)
 {
     int64_t until = wait_until(job);
-    int fd, why;
 
     for (;;) {
-        fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-        why = errno;
-        if (fd >= 0 || why != EEXIST || (!remove_stale(job, lock) && !wait_a_little(until)))
-            break;
+        int fd = open(lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+
+        if (fd >= 0)
+            return close(fd) == 0 ? 0 : errno;
+        if (errno != EEXIST)
+            return errno;
+        if (is_stale(job, lock)) {
+            if (unlink(lock) != 0 && errno != ENOENT)
+                return errno;
+        } else if (!wait_a_little(until)) {
+            return EEXIST;
+        }
     }
-    if (fd >= 0) {
-        (void)close(fd);
-        *taken = true;
+}
+
+/* *TAKEN tells whether there is a lock to be removed: a file in a folder that cannot have one is written all the same. */
+static bool dotlock_take(const struct mailbox_job *job, const char *lock, bool *taken, struct mailbox_result *r)
+{
+    int why = dotlock_create(job, lock);
+
+    *taken = why == 0;
+    if (why == 0)
         return true;
-    }
     if (job->is_file && why != EEXIST) {
         (void)snprintf(r->warning, sizeof r->warning, "unable to create lock file %s: %s", lock, strerror(why));
         return true;

@@ -34,6 +34,7 @@ ALIASES = (
     Case("trying a list", ["aN"], options=["-bv"], aliases=['aN: uN, x@remote.invalid, /dev/null, "|true", nosuchN']),
     Case("diagnostics", ["aN"], aliases=['aN: "|exit 67", "|exit 200", "|echo 5.1.9 o; exit 1", "|echo x; exit 3"', "owner-aN: uN"],
          show="grep -h ^Diag /var/mail/$U | sort"),
+    Case("no group", ["aN"], aliases=["aN: uN, :nosuchN:"]),
     Case("the same ends again", ["aN"], aliases=['aN: "|exit 0", /dev/null, "|exit 0", bN', 'bN: "|exit 0", /dev/null']),
     Case("twice the same", ["aN"], aliases=["aN: uN, uN, uN@MX.test.invalid, bN", "bN: uN"]),
     Case("far away", ["aN"], aliases=["aN: x@remote.invalid, y@remote.invalid"]),
