@@ -52,10 +52,8 @@ REPORTS = (
     Case("alias", ["aN"], options=["-N", "success"], aliases=["aN: bob, bN, x@remote.invalid", "bN: carol"]),
     Case("list", ["aN"], options=["-N", "success,failure"], aliases=["aN: bob, alice", "owner-aN: bob"]),
     Case("forward", setup=FORWARD + 'f "\\\\$U, bob"', options=["-N", "success"]),
-    Case("mailbox", options=["-N", "success"]),
     Case("failures nobody asked for", ["aN"], options=["-N", "success"], aliases=['aN: "|exit 67", nosuchN, bob']),
     Case("failures too", ["aN"], options=["-N", "success,failure"], aliases=['aN: "|exit 67", bob']),
-    Case("all that is tried", ["aN"], options=["-v"], aliases=['aN: bob, "|exit 67", "|exit 75"']),
     Case("none", options=["-N", "never"]),
 )
 REPORTS = tuple(replace(case, sender="uN@mx.test.invalid", show=REPORTED) for case in REPORTS)
