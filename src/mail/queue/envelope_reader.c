@@ -11,6 +11,10 @@
 /* M has been read: on to the X record, by the size record when there is one. */
 static bool leave_envelope(struct walk *w, const struct size_record *size)
 {
+    if (!w->strict && size->recipients > 0 && w->cursor.counted >= size->recipients) {
+        w->ended = true;
+        return true;
+    }
     w->segment = w->has_size ? AT_EXTRACTED : IN_CONTENT;
     if (!w->has_size)
         return !w->strict || walk_corrupt(w, "missing size record");

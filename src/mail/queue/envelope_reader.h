@@ -37,7 +37,8 @@ typedef bool envelope_recipient_fn(void *context, const struct recipient *r, boo
 MUST_CHECK bool envelope_read(int fd, const char *path, struct arena *arena, size_t most, envelope_recipient_fn *each,
                               void *context, struct envelope *out, struct envelope_cursor *cursor, struct err *err);
 /* The same for files that need not be complete or strict: without size record (maildrop), sender or end record; its first
- * damage ends the reading with success.  For listings and repairs.  False: ERR_SYS, or ERR_LIMIT as above. */
+ * damage ends the reading with success, and so does the start of the content when all recipients have been seen.  For
+ * listings.  False: ERR_SYS, or ERR_LIMIT as above. */
 MUST_CHECK bool envelope_read_loose(int fd, const char *path, struct arena *arena, size_t most, envelope_recipient_fn *each,
                                     void *context, struct envelope *out, struct envelope_cursor *cursor,
                                     struct err *err);

@@ -1,8 +1,10 @@
 /* showq(8): lists the queue. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/bug.h"
 #include "core/base/file.h"
 #include "core/base/map.h"
 #include "mail/events/events.h"
@@ -21,7 +23,9 @@ static struct params *params;
 struct listing {
     struct stream *out;
     deadline by;
-    struct map logged; /* recipients that the defer log has named */
+    struct map logged;    /* recipients that the defer log has named */
+    slice *waiting;       /* recipients of the file that are not done */
+    size_t waiting_count, waiting_cap;
     bool ok;
     struct err err;
 };
@@ -71,22 +75,26 @@ static bool list_logged(void *context, const struct bounce_entry *e)
     return l->ok;
 }
 
+/* Recipients that wait are told after the head of the message, and after those that the defer log names. */
 static bool keep_recipient(void *context, const struct recipient *r, bool done)
 {
     struct listing *l = context;
 
-    if (!done && map_get(&l->logged, r->address) == NULL)
-        recipient(l, r->address, S(""));
-    return l->ok;
+    if (done)
+        return true;
+    if (l->waiting_count == l->waiting_cap) {
+        l->waiting_cap = l->waiting_cap == 0 ? 16 : l->waiting_cap * 2;
+        l->waiting = xrealloc_array(l->waiting, l->waiting_cap, sizeof *l->waiting);
+    }
+    l->waiting[l->waiting_count++] = r->address;
+    return true;
 }
 
-/* The head of a message is known before its recipients are listed, so the file is read twice. */
-static bool skip_recipient(void *context, const struct recipient *r, bool done)
+static void list_waiting(struct listing *l)
 {
-    (void)context;
-    (void)r;
-    (void)done;
-    return true;
+    for (size_t i = 0; i < l->waiting_count && l->ok; i++)
+        if (map_get(&l->logged, l->waiting[i]) == NULL)
+            recipient(l, l->waiting[i], S(""));
 }
 
 static void list_deferral_log(struct listing *l, slice id, struct arena *arena)
@@ -106,7 +114,7 @@ static void list_file(struct listing *l, slice queue, slice id, const char *path
     struct envelope e = {0};
     struct err err;
 
-    if (!envelope_read_loose(fd, path, &arena, RECIPIENTS_MOST, skip_recipient, NULL, &e, &cursor, &err) ||
+    if (!envelope_read_loose(fd, path, &arena, RECIPIENTS_MOST, keep_recipient, l, &e, &cursor, &err) ||
         (!e.has_time && !e.has_sender))
         return; /* gone, or nothing that can be shown */
     pair(l, "queue_name", queue);
@@ -116,8 +124,7 @@ static void list_file(struct listing *l, slice queue, slice id, const char *path
     number(l, "forced_expire", (st->st_mode & QUEUE_MODE_EXPIRE) != 0);
     address(l, "sender", e.sender);
     list_deferral_log(l, id, &arena);
-    if (lseek(fd, 0, SEEK_SET) == 0)
-        (void)!envelope_read_loose(fd, path, &arena, RECIPIENTS_MOST, keep_recipient, l, &e, &cursor, &err);
+    list_waiting(l);
     l->ok = l->ok && ipc_write_end(l->out, l->by, &l->err);
 }
 
@@ -135,6 +142,7 @@ static void list_message(struct listing *l, slice queue, slice id, const char *p
         return;
     }
     map_init(&l->logged);
+    l->waiting_count = 0;
     list_file(l, queue, id, path, fd, &st);
     map_done(&l->logged, NULL);
 }
@@ -170,6 +178,7 @@ static void client(struct stream *s)
     for (size_t i = 0; i < COUNT_OF(queues) && l.ok; i++)
         list_queue(&l, slice_text(queues[i]));
     l.ok = l.ok && ipc_write_end(s, l.by, &l.err) && stream_flush(s, l.by, &l.err);
+    free(l.waiting);
 }
 
 static bool open_all(struct service_run *run, struct err *err)

@@ -9,6 +9,7 @@
 #include "core/base/file.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
+#include "route/qmgr/clog.h"
 #include "route/qmgr/entry.h"
 #include "route/qmgr/state.h"
 
@@ -229,6 +230,7 @@ static void schedule_run(struct batch *b, const struct route *r, const struct re
     struct transport *t = d->transport;
 
     add_entries(b, d, from, count);
+    clog_check(d);
     if (t->rest == DEAD) /* the retry transport itself */
         route_away_transport(t);
 }

@@ -74,6 +74,7 @@ struct destination {
     enum rest rest;
     char *reason;
     int64_t last_end_us;
+    int64_t clog_warned_us; /* the driver's: when it last said that this destination fills the active queue; 0: never */
     bool back_to_back; /* deliveries follow each other within a second: connections are worth keeping */
 };
 

@@ -210,6 +210,41 @@ def test_small_messages_overtake_a_large_one(swapped: Maker, main: list[str], or
         assert "".join(message.sender[0] for message in gate.wait(23)) == order
 
 
+ALONE = ["you may need to reduce smtp connect and helo timeouts", "so that Postfix quickly skips unavailable hosts",
+         "you may need to increase the main.cf minimal_backoff_time and maximal_backoff_time",
+         "so that Postfix wastes less time on undeliverable mail", "you may need to increase the master.cf smtp process limit"]
+SLOWS, SEPARATE = "this may slow down other mail deliveries", "you may need a separate master.cf transport for {}"
+MORE = "you may need to increase the main.cf qmgr_message_active_limit from 10"
+ALWAYS = ["please avoid flushing the whole queue when you have", "lots of deferred mail, that is bad for performance",
+          "to turn off these warnings specify: qmgr_clog_warn_time = 0"]
+
+
+@pytest.mark.parametrize(("to", "main", "warnings"), [
+    pytest.param("aaaa", [], [("a", 3, 3, ALONE)], id="one"),
+    pytest.param("aaaaaaabbb", [], [("a", 3, 3, ALONE), ("b", 3, 10, [SLOWS, MORE])], id="full"),
+    pytest.param("ababab", [], [("a", 3, 5, [SLOWS, SEPARATE]), ("b", 3, 6, [SLOWS, SEPARATE])], id="two"),
+    pytest.param("aabb", [], [], id="few"),
+    pytest.param("aaaa", ["qmgr_clog_warn_time = 0"], [], id="off"),
+])
+def test_a_destination_that_fills_the_active_queue(swapped: Maker, to: str, main: list[str], warnings: list[tuple[str, int, int, list[str]]]) -> None:
+    next_hops = {"a": "[127.0.0.1]:2600", "b": "[127.0.0.1]:2601"}
+    system = swapped("qmgr", ["qmgr_message_active_limit = 10", "transport_maps = inline:{ %s }" % ", ".join(
+        f"{{{name}.example=smtp:{next_hop}}}" for name, next_hop in next_hops.items()), *main])
+    a, b = Gate(), Gate()
+    with listening(system, a, 2600), listening(system, b, 2601):
+        for number, domain in enumerate(to, 1):
+            system.send(f"x@{domain}.example")
+            system.log.wait(r"queue active", count=min(number, 10))
+        want = [text.format(next_hops[name]) for name, mine, all_, advice in warnings
+                for text in (f"mail for {{}} is using up {mine} of {all_} active queue entries", *advice, *ALWAYS)]
+        if want:
+            system.log.wait(ALWAYS[-1], count=len(warnings))
+        a.opened.set()
+        b.opened.set()
+        system.wait_queue()
+    assert [found[1] for found in system.log.find(r"qmgr\[\d+\]: warning: (.*)$")] == want
+
+
 def test_nothing_is_lost_or_doubled_under_load(swapped: Maker) -> None:
     system = swapped("qmgr", [RELAY])
     sender = ["smtp-source", "-s", "20", "-m", "500", "-f", "alice@mx.test.invalid", "-t", "x@far.example", "127.0.0.1:25"]
