@@ -1,17 +1,21 @@
-"""The queue manager: what others do to deferred mail behind its back."""
+"""The queue manager: what others do to deferred mail behind its back; stops and reloads."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from harness.sink import sink
+from harness.sink import Sink, listening, sink
 from harness.system import System
 
 from .where import everywhere, make
@@ -86,3 +90,74 @@ def test_a_file_that_goes_is_forgotten(where: str) -> None:
             assert len(next_hop.wait(1)) == 1
             system.wait_queue()
         assert not system.log.find(rf"warning: .*{file.name}")
+
+
+class Gate(Sink):
+    """Lets nothing in before it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.reached.set()
+        while not self.opened.is_set():
+            await asyncio.sleep(0.01)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def agents(system: System) -> list[str]:
+    return [process.argv for process in system.processes() if re.match(r"(\S*/)?smtp -", process.argv)]
+
+
+@pytest.mark.parametrize("where", everywhere(only=("waybill", "instance")))
+def test_what_is_on_its_way_when_it_stops_arrives_once(where: str) -> None:
+    """Debian's agents die at once, and what they were at is delivered again."""
+    with make(where, [f"relayhost = [127.0.0.1]:{NEXT_HOP}"]) as system:
+        system.start()
+        gate = Gate()
+        with listening(system, gate, NEXT_HOP):
+            system.send("x@far.example")
+            assert gate.reached.wait(20)
+            system.stop()
+            assert agents(system)
+            gate.opened.set()
+            gate.wait(1)
+            until = time.monotonic() + 20
+            while agents(system):
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            system.start()
+            system.wait_queue()
+            assert len(gate.messages) == 1
+
+
+@pytest.mark.parametrize("where", everywhere(only=("waybill", "instance")))
+def test_nothing_is_lost_or_doubled_by_stops_and_reloads(where: str) -> None:
+    count = 40
+    with make(where, [f"relayhost = [127.0.0.1]:{NEXT_HOP}"]) as system:
+        system.start()
+        gate = Gate()
+        with listening(system, gate, NEXT_HOP):
+            for number in range(count // 2):
+                system.send(f"x{number}@far.example")
+            assert gate.reached.wait(20)
+            system.run(["postfix", "reload"])
+            for number in range(count // 2, count):
+                system.send(f"x{number}@far.example")
+            gate.opened.set()
+            system.run(["postfix", "reload"])
+            gate.wait(count // 4)
+            # A message that pickup is at when it is stopped may be taken twice, as ever.
+            system.log.wait(r"qmgr\[\d+\]: \w+: from=<\S+ size=", count=count)
+            until = time.monotonic() + 20
+            while system.queue()["maildrop"]:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            system.stop()
+            system.start()
+            system.run(["postfix", "reload"])
+            gate.wait(count, timeout=60)
+            system.wait_queue(timeout=60)
+            assert sorted(message.recipients[0] for message in gate.messages) == sorted(f"x{number}@far.example" for number in range(count)), system.log.text()
+        assert not system.log.find(r"fatal:|panic:|Broken pipe|killed by signal")

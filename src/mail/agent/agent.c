@@ -102,7 +102,9 @@ static void answer(struct agent_request *r, struct stream *s)
     struct err err;
 
     r->answer.result = r->some_deferred ? -1 : 0;
-    if (!ipc_write(s, &delivery_answer_shape, &r->answer, r->by, &err) || !stream_flush(s, r->by, &err))
+    /* A queue manager that is gone has a successor, which sees by the file what is done. */
+    if ((!ipc_write(s, &delivery_answer_shape, &r->answer, r->by, &err) || !stream_flush(s, r->by, &err)) &&
+        err.sys != EPIPE && err.sys != ECONNRESET)
         event_warning("%.*s: answer to the queue manager: %s", S_ARG(r->wire.queue_id), err.text);
 }
 

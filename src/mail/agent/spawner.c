@@ -195,7 +195,7 @@ static NORETURN void serve(int socket, bool rootless)
     bool good;
 
     (void)signal(SIGCHLD, SIG_IGN); /* children are reaped by themselves */
-    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGTERM, SIG_IGN); /* the daemon ends what it has begun, and then this process */
     while (receive(socket, &order, job, fds, &good)) {
         if (good && fork() == 0) {
             (void)signal(SIGCHLD, SIG_DFL);

@@ -41,7 +41,7 @@ struct worker {
     bool counts_answers;
     struct waitq room, drained;
     struct task_group listeners, clients, background;
-    struct timer idle, tick, kept_lines;
+    struct timer idle, tick, kept_lines, told_to_end;
     struct task *idle_listeners[64]; /* only waiting, may be cancelled; else NULL */
 
     struct watcher *watchers;

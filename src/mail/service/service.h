@@ -41,7 +41,9 @@ enum service_flags {
     SERVICE_MULTI = 4,       /* clients stay connected between requests (rewrite, proxymap, anvil): an idle client does not
                               * keep the process alive beyond max_idle of the last request */
     SERVICE_HAS_ARGUMENTS = 8, /* accepts arguments after the options (pipe, spawn) */
-    SERVICE_AGENT = 16,      /* a delivery agent: maxproc '-' is 100 deliveries, not default_session_limit */
+    SERVICE_AGENT = 16,      /* a delivery agent: maxproc '-' is 100 deliveries, not default_session_limit; SIGTERM, which
+                              * master sends to all when it is stopped, is a word to drain, for five seconds at most
+                              * (others die of it) */
 };
 
 /* What the daemon was started as.  Lives for the whole process. */

@@ -21,6 +21,7 @@ static void ready(void *unused, struct transport *t)
 static bool start(struct service_run *run, struct err *err)
 {
     qmgr.params = run->params;
+    qmgr.started_us = clock_monotonic_us();
     qmgr.layout = (struct queue_layout){slice_text(run->params->hash_queue_names), run->params->hash_queue_depth};
     qmgr.addresses = address_client_new();
     qmgr.incoming_again_us = INT64_MAX;

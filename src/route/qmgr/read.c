@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "core/base/bug.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
@@ -12,7 +13,7 @@
 
 enum {
     BATCH_MOST_RECIPIENTS = 5000, /* read at once */
-    STILL_DELIVERED_PAUSE_SECONDS = 60,
+    PAUSE_MOST_S = 60,
 };
 
 static bool collect(void *context, const struct recipient *r, bool done)
@@ -38,6 +39,14 @@ static size_t batch_most(void)
     if (free_slots > BATCH_MOST_RECIPIENTS)
         free_slots = BATCH_MOST_RECIPIENTS;
     return free_slots < least ? least : free_slots;
+}
+
+/* An agent of the predecessor's is still at work: most end soon, some take long.  As long again as this queue manager lives. */
+static int64_t busy_pause_s(void)
+{
+    int64_t age_s = (clock_monotonic_us() - qmgr.started_us) / SECONDS(1);
+
+    return age_s < 1 ? 1 : age_s > PAUSE_MOST_S ? PAUSE_MOST_S : age_s;
 }
 
 static void after_reading(struct message *m)
@@ -80,7 +89,7 @@ static void reject(struct message *m, const char *path, const struct err *err)
 {
     if (err->kind != ERR_CORRUPT) {
         event_warning("%s: %s", m->id, err->text);
-        move_back(m, STILL_DELIVERED_PAUSE_SECONDS);
+        move_back(m, PAUSE_MOST_S);
         return;
     }
     /* Damage to the records themselves is told in terms of the file. */
@@ -102,13 +111,13 @@ bool read_message(struct message *m, mode_t mode)
     if (fd < 0) {
         if (errno != ENOENT) {
             event_warning("open %s: %s", path, strerror(errno));
-            move_back(m, STILL_DELIVERED_PAUSE_SECONDS);
+            move_back(m, PAUSE_MOST_S);
         }
         return false;
     }
     if (!queue_lock(fd, true, &err)) {
         event_info("%s: skipped, still being delivered", m->id);
-        move_back(m, STILL_DELIVERED_PAUSE_SECONDS);
+        move_back(m, busy_pause_s());
         return false;
     }
     if ((mode & QUEUE_MODE_UNTHROTTLE) != 0 && fchmod(fd, mode & 07777 & ~(mode_t)QUEUE_MODE_UNTHROTTLE) != 0)

@@ -45,6 +45,7 @@ struct qmgr {
     bool scanning_deferred;
     struct waitq rescan;
     uint32_t random;
+    int64_t started_us; /* clock_monotonic_us() */
 };
 
 extern struct qmgr qmgr;

@@ -192,6 +192,8 @@ static void ended(struct child *c, int status)
             s->available--;
     } else {
         s->total_old--;
+        if (s->total_old == 0 && !master.stopping)
+            service_wake_successor(s);
     }
     if (!normal && !master.stopping) {
         describe_end(s, c->pid, status);

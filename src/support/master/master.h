@@ -71,6 +71,8 @@ void service_rewatch(struct service_state *s);
 void service_throttle(struct service_state *s);
 /* S has a wake-up time, and its program died: it is woken in a few seconds, not when its time comes. */
 void service_wake_soon(struct service_state *s);
+/* The last process from before a reload has ended, perhaps with the wake-up that was meant for its successor. */
+void service_wake_successor(struct service_state *s);
 
 /* ---- unsupported.c ---- */
 /* One warning for each parameter that main.cf or a row of CONF sets, and whose setting has no effect here, and for each row

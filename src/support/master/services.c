@@ -69,6 +69,12 @@ void service_wake_soon(struct service_state *s)
         timer_set(&s->wakeup, deadline_in(SECONDS(WAKE_AGAIN_S)), wake, s);
 }
 
+void service_wake_successor(struct service_state *s)
+{
+    if (s->row.wakeup_seconds > 0)
+        timer_set(&s->wakeup, deadline_in(0), wake, s);
+}
+
 static void throttle_over(void *arg)
 {
     struct service_state *s = arg;
