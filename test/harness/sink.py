@@ -67,6 +67,20 @@ class Sink:
         return self.messages
 
 
+class Gate(Sink):
+    """Lets nothing in before it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.reached.set()
+        while not self.opened.is_set():
+            await asyncio.sleep(0.01)
+        return await super().handle_DATA(server, session, envelope)
+
+
 @contextlib.contextmanager
 def sink(system: Network, port: int = 0, replies: Mapping[str, str] | None = None, *, address: str = "127.0.0.1",
          protocol: type[SMTP] = SMTP) -> Iterator[Sink]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from harness.sink import Sink, listening, sink
+from harness.sink import Gate, listening, sink
 from harness.system import System
 
 from .where import everywhere, make
@@ -90,20 +87,6 @@ def test_a_file_that_goes_is_forgotten(where: str) -> None:
             assert len(next_hop.wait(1)) == 1
             system.wait_queue()
         assert not system.log.find(rf"warning: .*{file.name}")
-
-
-class Gate(Sink):
-    """Lets nothing in before it is opened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        self.reached.set()
-        while not self.opened.is_set():
-            await asyncio.sleep(0.01)
-        return await super().handle_DATA(server, session, envelope)
 
 
 def agents(system: System) -> list[str]:

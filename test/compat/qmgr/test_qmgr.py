@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
-import threading
 import time
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from harness.oracle import Postfix
-from harness.sink import Sink, listening, sink
+from harness.sink import Gate, listening, sink
 
 from .conftest import Maker
 
@@ -174,20 +171,6 @@ client.recv(65536)
 client.close()
 os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 1))
 """
-
-
-class Gate(Sink):
-    """Lets nothing in before it is opened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        self.reached.set()
-        while not self.opened.is_set():
-            await asyncio.sleep(0.01)
-        return await super().handle_DATA(server, session, envelope)
 
 
 @pytest.mark.parametrize(("main", "order"), [
