@@ -273,7 +273,7 @@ class Duplicate:
         return f"({self.window or '?'}) parcel {self.again.number} {self.again.destination}: {' > '.join(self.again.chain)}: {self.why}"
 
 
-SLACK = 2.0  # seconds: logs and mailbox files tell whole ones, and a killed program may have waited for a processor
+SLACK = 3.0  # seconds: logs tell whole ones, and programs, and the tests' next hop, may have waited for a processor
 
 
 class Judge:
@@ -287,9 +287,14 @@ class Judge:
         self.pieces = [copy for copy in copies if not copy.whole]
         self._born: dict[str, float] = {}
         """When each queue file was first spoken of."""
+        self._sent: dict[tuple[str, str], float] = {}
+        """When a delivery from it to an address was last told of."""
         for line in log.lines():
-            if found := re.match(r"<\d+>(\w{3} [ \d]\d [\d:]{8}) \S+ (\w{6,}): ", line.raw):
-                self._born.setdefault(found[2], time.mktime(time.strptime(f"{time.localtime().tm_year} {found[1]}", "%Y %b %d %H:%M:%S")))
+            if found := re.match(r"<\d+>(\w{3} [ \d]\d [\d:]{8}) \S+ (\w{6,}): (?:to=<(\S+)>.* status=sent)?", line.raw):
+                at = time.mktime(time.strptime(f"{time.localtime().tm_year} {found[1]}", "%Y %b %d %H:%M:%S"))
+                self._born.setdefault(found[2], at)
+                if found[3]:
+                    self._sent[found[2], found[3]] = at
 
     def lost(self) -> list[str]:
         return [f"{parcel.number} {destination} by {parcel.by}" for parcel in self.parcels.values() if parcel.accepted
@@ -303,7 +308,9 @@ class Judge:
         first = max(before, key=lambda copy: (copy.chain == again.chain, copy.chain[:1] == again.chain[:1], copy.at))
         parcel = self.parcels[again.number]
         if first.chain == again.chain:
-            return self._explain(first, again, "a", {AGENTS[again.destination]}, first.at)
+            # The lines between the messages of a mailbox file tell when each came, not when it was put there.
+            put = self._sent.get((first.chain[-1], ADDRESSES[first.destination]), first.at) if "mbox" in first.destination else first.at
+            return self._explain(first, again, "a", {AGENTS[again.destination]}, first.at, max(put, first.at))
         if first.chain[:1] == again.chain[:1]:
             return self._explain(first, again, "d", {"local", "cleanup"}, self._first_born(first.chain[-1], again.chain[-1]))
         if parcel.untold:
@@ -316,11 +323,11 @@ class Judge:
         """A program that was killed may not have logged its file."""
         return min(self._born.get(file, time.time()) for file in files)
 
-    def _explain(self, first: Copy, again: Copy, window: str, programs: set[str], at: float) -> Duplicate:
-        """One of PROGRAMS was killed soon after AT, when what they were at had been done."""
-        near = [kill for kill in self.kills if kill.program in programs and -0.2 < kill.at - at < 1 + SLACK]
+    def _explain(self, first: Copy, again: Copy, window: str, programs: set[str], at: float, until: float = 0) -> Duplicate:
+        """One of PROGRAMS was killed soon after AT, or between it and UNTIL, when what they were at had been done."""
+        near = [kill for kill in self.kills if kill.program in programs and at - SLACK < kill.at < max(at, until) + 1 + SLACK]
         if not near:
-            return Duplicate(first, again, "", f"no {' or '.join(sorted(programs))} was killed at {at:.2f}")
+            return Duplicate(first, again, "", f"no {' or '.join(sorted(programs))} was killed from {at:.2f} to {max(at, until):.2f}")
         kill = min(near, key=lambda kill: abs(kill.at - at))
         return Duplicate(first, again, window, f"first at {at:.2f}, {kill.program}[{kill.pid}] killed at {kill.at:.2f}, again at {again.at:.2f}")
 

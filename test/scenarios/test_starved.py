@@ -44,10 +44,10 @@ class Starved:
             self._limit(pid, 1024)
 
 
-def say(system: Installed, name: str) -> str:
+def say(system: Installed, name: str, patience: float = 30) -> str:
     """The last reply to a message; "nothing" when there was none, or not in time."""
     connection = system.connect()
-    connection.settimeout(3)
+    connection.settimeout(patience)
     client = Client(connection)
     said: list[str] = []
     try:
@@ -84,7 +84,7 @@ def test_starved(where: str, program: str) -> None:
         system.wait_mailbox("alice")
         system.wait_queue()
         starved = Starved(system, program)
-        reply = say(system, "meanwhile")
+        reply = say(system, "meanwhile", 3)
         assert reply == "nothing" or reply[0] in "24", reply
         before = starved.ticks()
         system.send("alice@test.invalid", "nosuch2@test.invalid", sender="carol@test.invalid", text="Subject: dropped\n\nx\n")
