@@ -8,11 +8,13 @@
 
 static struct interface_address *own;
 static size_t own_count;
+static const char *known_ports = ""; /* known_tcp_ports */
 
 bool own_addresses_load(const struct params *params, struct err *err)
 {
     slice proxies = slice_text(params->proxy_interfaces), word;
 
+    known_ports = params->known_tcp_ports;
     if (!own_addresses_get(slice_text(params->inet_interfaces), slice_text(params->inet_protocols), &own, &own_count,
                            err))
         return false;
@@ -39,6 +41,22 @@ bool own_address(const struct endpoint *e)
     return false;
 }
 
+/* The number behind NAME in "lmtp=24, smtps=submissions=465", or NAME. */
+static slice known_port(slice name)
+{
+    slice list = slice_text(known_ports), word, one;
+
+    while (cut_word(&list, ", \t\r\n", &word)) {
+        bool found = false;
+
+        while (cut_until(&word, '=', &one))
+            found = found || slice_eq(one, name);
+        if (found)
+            return word;
+    }
+    return name;
+}
+
 bool destination_parse(slice text, const char *default_port, struct destination *out)
 {
     struct destination d = {.text = text};
@@ -59,7 +77,7 @@ bool destination_parse(slice text, const char *default_port, struct destination 
     } else {
         d.host = rest;
     }
-    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE || !port_parse(port, &d.port))
+    if (d.host.n == 0 || slice_find_any(d.host, " \t[]") != SLICE_NONE || !port_parse(known_port(port), &d.port))
         return false;
     *out = d;
     return true;

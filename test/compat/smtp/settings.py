@@ -70,6 +70,11 @@ SETTINGS = {
         *named("an alias", "an mx that is an alias", "a host that is an alias"),
         Case("a host that is an alias refuses", ("a.@ CNAME b.@", "b.@ A $1"), {1: says(RCPT=N5)}, nexthop="[a.@]"),
     ]) for how in ("yes", "no")},
+    "ports by name": (["known_tcp_ports = mine=ours=2525, smtp=2526", "smtp_tcp_port = ours"], [
+        Case("a port of the list", nexthop="[$1]:mine", port=2525),
+        Case("the usual port of the list", port=2525),
+        Case("a name that the list has otherwise", nexthop="[$1]:smtp", port=2526),
+    ]),
     "another port": (["smtp_tcp_port = 2525", "lmtp_tcp_port = 2424", "lmtp_fallback_relay = [127.9.9.9]:2500"], [
         Case("mx at that port", port=2525),
         Case("a literal at that port", nexthop="[$1]", port=2525),
