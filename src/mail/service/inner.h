@@ -35,6 +35,8 @@ struct worker {
     struct list sessions;
     unsigned session_count;       /* also counts a trigger being served */
     unsigned session_most;        /* above which the listener is not polled */
+    bool limit_is_promise;        /* it holds for the whole service */
+    struct params *stressed_params; /* NULL: this worker is never under stress of its own */
     unsigned used;
     bool greeted;                 /* a first accept was reported */
     int64_t last_answer_us;

@@ -74,6 +74,7 @@ void limits_set(struct worker *w)
     unsigned limit = configured_limit(w, &is_promise), by_files = sessions_by_files();
     unsigned step = (unsigned)w->run.params->worker_session_step;
 
+    w->limit_is_promise = is_promise;
     if (is_promise && !w->own_master)
         limit = 1;
     w->session_most = limit < step ? limit : step;

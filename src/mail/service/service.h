@@ -87,6 +87,9 @@ int service_main(const struct service *service, int argc, char **argv);
 /* The running daemon's view of itself; valid from pre_start() on. */
 struct service_run *service_run(void);
 struct params *service_params(void);
+/* The same for the load of this moment: above 80 % of the sessions that an explicit limit allows (and no more workers can come),
+ * those of stress=yes. */
+const struct params *service_params_now(void);
 
 /* Starts draining: no more accepts; the process exits when the last session ends.  WHY is logged when not NULL. */
 void service_drain(const char *why);

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static struct log *open_log(const struct worker *w, struct log *old, const char 
     struct log_config config = {
         .sink = postlog != NULL ? LOG_SINK_POSTLOG : LOG_SINK_SYSLOG,
         .facility = w->run.params != NULL ? w->run.params->syslog_facility : NULL,
-        .also_stderr = w->options.to_stderr || w->options.standalone || isatty(STDIN_FILENO),
+        .also_stderr = w->options.to_stderr || isatty(STDIN_FILENO),
         .stderr_name = w->run.program,
         .ascii_only = w->run.params != NULL && !w->run.params->smtputf8_enable,
     };
@@ -149,6 +150,33 @@ static void load_params(struct worker *w)
         event_fatal("%s", err.text);
 }
 
+/* A service that its own row or default_process_limit bounds has no more workers to come, which master could start with
+ * stress=yes: its one worker knows both. */
+static void load_stressed_params(struct worker *w)
+{
+    struct service_options *o = &w->options;
+    struct params_override *all;
+    struct err err;
+
+    if (!w->limit_is_promise || !w->own_master || w->run.stress || (w->service->flags & SERVICE_AGENT) != 0)
+        return;
+    all = xcalloc(o->override_count + 1, sizeof *all);
+    memcpy(all, o->overrides, o->override_count * sizeof *all);
+    all[o->override_count] = (struct params_override){S("stress"), S("yes")};
+    w->stressed_params = params_load(w->run.params->config_directory, all, o->override_count + 1, &err);
+    free(all);
+    if (w->stressed_params == NULL)
+        event_warning("%s", err.text); /* what holds without stress holds on */
+}
+
+const struct params *service_params_now(void)
+{
+    const struct worker *w = the_worker();
+    bool stressed = w->stressed_params != NULL && w->session_count * 5 > w->session_most * 4;
+
+    return stressed ? w->stressed_params : w->run.params;
+}
+
 static void set_retirement(struct worker *w)
 {
     const struct service_options *o = &w->options;
@@ -256,6 +284,7 @@ static void prepare(struct worker *w, int argc, char **argv)
     check_row(w);
     set_retirement(w);
     limits_set(w);
+    load_stressed_params(w);
     find_owner(w);
 }
 

@@ -1,9 +1,12 @@
 /* cleanup(8) - turns a submitted message into a durable queue file. */
+#include <signal.h>
+
 #include "core/base/cut.h"
 #include "mail/address/client.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 #include "receive/cleanup/message.h"
+#include "receive/cleanup/output.h"
 
 static struct desk desk;
 
@@ -31,6 +34,21 @@ static bool pre_start(struct service_run *run, struct err *err)
     return true;
 }
 
+/* master ends us: what nobody has been told of does not stay behind. */
+static void on_terminate(int signo, void *arg)
+{
+    (void)arg;
+    output_remove_all();
+    signal_reset_in_child();
+    (void)raise(signo);
+}
+
+static bool start(struct service_run *run, struct err *err)
+{
+    (void)run;
+    return signal_watch(SIGTERM, on_terminate, NULL, err);
+}
+
 static void client(struct stream *s)
 {
     struct err err;
@@ -51,7 +69,7 @@ static void stop(void)
 int main(int argc, char **argv)
 {
     static const struct service cleanup = {
-        .name = "cleanup", .instances = SERVICE_UNLIMITED, .pre_start = pre_start, .client = client, .stop = stop};
+        .name = "cleanup", .instances = SERVICE_UNLIMITED, .pre_start = pre_start, .start = start, .client = client, .stop = stop};
 
     return service_main(&cleanup, argc, argv);
 }

@@ -10,6 +10,8 @@
 
 enum { FLUSH_AT = 60 * 1024, BUFFER_MOST = 8 << 20 };
 
+static struct list unkept = {&unkept, &unkept};
+
 static void remove_stale_logs(const struct output *o, void (*stale)(const char *id, const char *log))
 {
     static const char *const logs[] = {"defer", "bounce", "trace"};
@@ -27,23 +29,36 @@ bool output_open(struct output *o, const struct queue_layout *layout, bool long_
     buf_init(&o->buffer, BUFFER_MOST);
     if (!queue_create(layout, o->queue, long_ids, QUEUE_MODE_EMBRYO, &o->file, err))
         return false;
+    list_push_back(&unkept, &o->node);
     remove_stale_logs(o, stale);
     return true;
 }
 
 static void output_close(struct output *o)
 {
+    list_remove(&o->node);
     if (o->file.fd >= 0)
         (void)close(o->file.fd);
     o->file.fd = -1;
 }
 
-void output_done(struct output *o)
+static void remove_file(const struct output *o)
 {
     char path[QUEUE_PATH_MOST];
 
     if (o->file.fd >= 0 && queue_path(o->layout, o->queue, slice_text(o->file.id), path))
         (void)unlink(path);
+}
+
+void output_remove_all(void)
+{
+    LIST_EACH(each, &unkept)
+        remove_file(LIST_ENTRY(each, struct output, node));
+}
+
+void output_done(struct output *o)
+{
+    remove_file(o);
     output_close(o);
     buf_done(&o->buffer);
 }

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 
+#include "core/base/list.h"
 #include "mail/queue/dir.h"
 #include "mail/queue/record.h"
 
@@ -20,6 +21,7 @@ struct output {
     int64_t written_bytes, most_bytes; /* most_bytes 0: no limit */
     enum output_state state;
     struct err err; /* of OUTPUT_FAILED */
+    struct list node; /* among those that are not kept */
 };
 
 /* Creates incoming/ID with nothing in it and removes stale logs of that id, calling STALE(name) for each.  ERR_SYS. */
@@ -43,6 +45,8 @@ bool output_complete(struct output *o, const struct size_record *size);
 bool output_move(struct output *o, slice queue);
 /* The file stays: closes it. */
 void output_keep(struct output *o);
+/* The process is about to end: removes all that is not kept. */
+void output_remove_all(void);
 
 static inline const char *output_id(const struct output *o)
 {
