@@ -52,6 +52,7 @@ PROVEN = harness \
 	compat/walkthrough \
 	compat/smtp \
 	compat/smtpd \
+	compat/dialogue \
 	compat/local/test_local.py \
 	compat/verify \
 	compat/handover \

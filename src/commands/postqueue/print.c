@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/utf8.h"
 #include "mail/queue/id.h"
 
 enum { REASON_COLUMN = 76, TIME_TEXT = 32 };
@@ -73,23 +74,6 @@ void print_end(const struct listing_total *t, struct buf *out)
 }
 
 /* ---- JSON ---- */
-
-/* How many bytes of valid UTF-8 begin at S (1 to 4); 0: none. */
-static size_t utf8_length(slice s)
-{
-    unsigned char first = (unsigned char)s.p[0];
-    size_t n = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-
-    if (n == 0 || n > s.n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((first == 0xe0 && (unsigned char)s.p[1] < 0xa0) || (first == 0xed && (unsigned char)s.p[1] > 0x9f) ||
-        (first == 0xf0 && (unsigned char)s.p[1] < 0x90) || (first == 0xf4 && (unsigned char)s.p[1] > 0x8f))
-        return 0;
-    return n;
-}
 
 static void json_string(slice s, struct buf *out)
 {

@@ -78,50 +78,19 @@ static void set_old_option(struct sendmail_options *o, const char *argument)
     }
 }
 
-/* "success,failure,delay" or "never". */
-static int notify_from(const char *text)
-{
-    static const struct {
-        slice word;
-        int flag;
-    } words[] = {{S_INIT("never"), NOTIFY_NEVER},
-                 {S_INIT("success"), NOTIFY_SUCCESS},
-                 {S_INIT("failure"), NOTIFY_FAILURE},
-                 {S_INIT("delay"), NOTIFY_DELAY}};
-    slice list = slice_text(text), word;
-    int flags = 0;
-
-    while (cut_word(&list, ", ", &word)) {
-        size_t i = 0;
-
-        while (i < sizeof words / sizeof words[0] && !slice_eq_case(word, words[i].word))
-            i++;
-        if (i == sizeof words / sizeof words[0])
-            return -1;
-        flags |= words[i].flag;
-    }
-    return (flags & NOTIFY_NEVER) != 0 && flags != NOTIFY_NEVER ? -1 : flags;
-}
-
 static void set_dsn(struct sendmail_options *o, int letter, const char *argument)
 {
-    if (letter == 'N') {
-        int flags = notify_from(argument);
+    slice unknown;
+    int flags = letter == 'N' ? notify_parse(slice_text(argument), &unknown) : ret_parse(slice_text(argument));
 
-        if (flags <= 0)
-            event_warning("bad -N option value -- ignored");
-        else
-            o->notify_flags = flags;
-    } else if (letter == 'R') {
-        if (slice_eq_case(slice_text(argument), S("full")))
-            o->ret_flags = RET_FULL;
-        else if (slice_eq_case(slice_text(argument), S("hdrs")))
-            o->ret_flags = RET_HEADERS;
-        else
-            event_warning("bad -R option value -- ignored");
-    } else if (argument[0] != '\0') {
-        o->envelope_id = argument;
-    }
+    if (letter == 'V')
+        o->envelope_id = argument[0] != '\0' ? argument : o->envelope_id;
+    else if (flags == 0)
+        event_warning("bad -%c option value -- ignored", letter);
+    else if (letter == 'N')
+        o->notify_flags = flags;
+    else
+        o->ret_flags = flags;
 }
 
 static void set_encoding(struct sendmail_options *o, const char *argument)

@@ -12,6 +12,7 @@
 #include "core/base/buf.h"
 #include "core/base/bug.h"
 #include "core/base/clock.h"
+#include "core/base/utf8.h"
 
 /* Of a text, 2000 bytes are shown, as everywhere in the field: log readers have buffers too. */
 enum {
@@ -276,32 +277,15 @@ void log_print_time(int64_t wall_us, char to[16])
                    (unsigned)tm.tm_sec % 100);
 }
 
-/* How many bytes the valid UTF-8 sequence beyond ASCII at the front of TEXT has; 0: none is there.  RFC 3629. */
-static size_t utf8_bytes(slice text)
-{
-    unsigned char first = (unsigned char)text.p[0];
-    size_t n = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-    unsigned char second;
-
-    if (n == 0 || text.n < n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)text.p[i] & 0xc0) != 0x80)
-            return 0;
-    second = (unsigned char)text.p[1];
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-        (first == 0xf4 && second > 0x8f))
-        return 0;
-    return n;
-}
-
 /* How many bytes at the front of TEXT may be written as they are. */
 static size_t fit_bytes(slice text, bool ascii_only)
 {
     size_t n = 0, more;
 
     while (n < text.n) {
-        more = ascii_is_print(text.p[n]) ? 1 : ascii_only ? 0 : utf8_bytes(slice_skip(text, n));
+        bool plain = (unsigned char)text.p[n] < 128;
+
+        more = plain ? ascii_is_print(text.p[n]) : ascii_only ? 0 : utf8_length(slice_skip(text, n));
         if (more == 0)
             break;
         n += more;

@@ -1,17 +1,24 @@
 #include "mail/content/submit.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/cut.h"
 #include "core/base/file.h"
 #include "mail/proto/cleanup.h"
+#include "mail/proto/postdrop.h"
 #include "mail/queue/id.h"
 #include "mail/service/connect.h"
 #include "mail/service/service.h"
 #include "mail/syntax/date.h"
 
-static bool read_hello(struct submission *s, deadline by, struct err *err)
+static bool read_hello(struct submission *s, slice protocol, deadline by, struct err *err)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(4096);
     struct cleanup_hello hello;
@@ -24,7 +31,7 @@ static bool read_hello(struct submission *s, deadline by, struct err *err)
     case IPC_MESSAGE_READ:
         break;
     }
-    if (!slice_eq(hello.protocol, S(CLEANUP_PROTOCOL)))
+    if (!slice_eq(hello.protocol, protocol))
         return err_set(err, ERR_PEER, "%s: unexpected protocol %.*s", stream_name(s->stream), S_ARG(hello.protocol));
     if (!queue_id_valid(hello.queue_id) || !text_from_slice(hello.queue_id, s->queue_id, sizeof s->queue_id))
         return err_set(err, ERR_PEER, "%s: bad queue id", stream_name(s->stream));
@@ -38,10 +45,57 @@ bool submit_begin(struct submission *s, int64_t flags, deadline by, struct err *
     *s = (struct submission){.stream = service_connect("public", CLEANUP_SERVICE, NULL, by, err)};
     if (s->stream == NULL)
         return false;
-    if (read_hello(s, by, err) && ipc_write(s->stream, &cleanup_ask_shape, &ask, by, err))
+    if (read_hello(s, S(CLEANUP_PROTOCOL), by, err) && ipc_write(s->stream, &cleanup_ask_shape, &ask, by, err))
         return true;
     submit_cancel(s);
     return false;
+}
+
+/* Its answers come where its input goes. */
+static pid_t start_postdrop(const char *program, int fd)
+{
+    const char *const argv[] = {program, "-r", NULL};
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    signal_reset_in_child();
+    if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+        _exit(1);
+    (void)close_range(3, ~0U, 0);
+    (void)execv(program, (char *const *)(uintptr_t)argv);
+    _exit(1);
+}
+
+bool submit_begin_drop(struct submission *s, const char *program, deadline by, struct err *err)
+{
+    int pair[2];
+
+    *s = (struct submission){0};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return err_sys(err, "socketpair");
+    s->postdrop = start_postdrop(program, pair[1]);
+    (void)close(pair[1]);
+    s->stream = stream_open(pair[0]);
+    stream_set_name(s->stream, program);
+    if (s->postdrop > 0 && read_hello(s, S(POSTDROP_PROTOCOL), by, err))
+        return true;
+    if (s->postdrop < 0) {
+        s->postdrop = 0;
+        (void)err_sys(err, "fork");
+    }
+    submit_cancel(s);
+    return false;
+}
+
+int64_t submit_autodetects_utf8(slice mail_class)
+{
+    slice list = slice_text(service_params()->smtputf8_autodetect_classes), word;
+
+    while (cut_word(&list, ", \t\r\n", &word))
+        if (slice_eq_case(word, mail_class) || slice_eq_case(word, S("all")))
+            return CLEANUP_AUTOUTF8;
+    return 0;
 }
 
 /* A stream error is cleanup's doing, and its status may still be there to be read.  Our own cancelling is not. */
@@ -139,6 +193,12 @@ void submit_cancel(struct submission *s)
 {
     stream_close(s->stream);
     s->stream = NULL;
+    if (s->postdrop == 0)
+        return;
+    (void)kill(s->postdrop, SIGTERM); /* it may be waiting for room; one that is done has answered */
+    while (waitpid(s->postdrop, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    s->postdrop = 0;
 }
 
 static bool notice_records(struct submission *s, const struct notice_options *o, deadline by, struct err *err)

@@ -13,10 +13,16 @@ struct submission {
     struct stream *stream;
     char queue_id[101];
     bool broken; /* a write failed: cleanup's own status tells more */
+    pid_t postdrop; /* 0: it is cleanup that listens */
 };
 
 /* Connects and reads the hello with the queue id.  FLAGS are written, not yet flushed. */
 MUST_CHECK bool submit_begin(struct submission *s, int64_t flags, deadline by, struct err *err);
+/* The same for a process that acts for a user, who cannot reach cleanup: PROGRAM is postdrop(1), which takes fewer attributes. */
+MUST_CHECK bool submit_begin_drop(struct submission *s, const char *program, deadline by, struct err *err);
+/* CLEANUP_AUTOUTF8 if smtputf8_autodetect_classes has CLASS ("sendmail", "smtpd" ...), else 0: whether cleanup is to find out by
+ * itself that a message needs SMTPUTF8. */
+int64_t submit_autodetects_utf8(slice mail_class);
 /* One record.  After a write error (cleanup has given up early) it keeps returning true and drops data: the status comes
  * from submit_finish(). */
 MUST_CHECK bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err);

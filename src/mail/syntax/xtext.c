@@ -1,5 +1,8 @@
 #include "mail/syntax/xtext.h"
 
+#include "core/base/cut.h"
+#include "core/base/utf8.h"
+
 static bool is_plain(char c, slice special)
 {
     return c > ' ' && c <= '~' && c != '+' && c != '=' && slice_find(special, c) == SLICE_NONE;
@@ -79,4 +82,45 @@ bool uxtext_encode(slice in, slice special, struct buf *out)
         }
     }
     return true;
+}
+
+static bool add_code_point(unsigned code, struct buf *out)
+{
+    const char one[4] = {(char)code}, two[4] = {(char)(0xc0 | code >> 6), (char)(0x80 | (code & 0x3f))},
+               three[4] = {(char)(0xe0 | code >> 12), (char)(0x80 | (code >> 6 & 0x3f)), (char)(0x80 | (code & 0x3f))},
+               four[4] = {(char)(0xf0 | code >> 18), (char)(0x80 | (code >> 12 & 0x3f)), (char)(0x80 | (code >> 6 & 0x3f)),
+                          (char)(0x80 | (code & 0x3f))};
+
+    if (code < 0x80)
+        return buf_add(out, slice_of(one, 1));
+    if (code < 0x800)
+        return buf_add(out, slice_of(two, 2));
+    return buf_add(out, code < 0x10000 ? slice_of(three, 3) : slice_of(four, 4));
+}
+
+bool uxtext_decode(slice in, struct buf *out)
+{
+    size_t start = out->n;
+
+    while (in.n > 0) {
+        unsigned code = 0;
+        slice digits;
+
+        if (!cut_prefix(&in, S("\\x{"))) {
+            if (!buf_add_char(out, in.p[0]))
+                return false;
+            in = slice_skip(in, 1);
+            continue;
+        }
+        if (!cut_until(&in, '}', &digits) || digits.n == 0 || digits.n > 6)
+            return false;
+        for (size_t i = 0; i < digits.n; i++) {
+            if (hex_value(digits.p[i]) < 0)
+                return false;
+            code = code * 16 + (unsigned)hex_value(digits.p[i]);
+        }
+        if (code > 0x10ffff || !add_code_point(code, out))
+            return false;
+    }
+    return utf8_valid(slice_skip(buf_slice(out), start));
 }

@@ -9,5 +9,7 @@ bool xtext_decode(slice in, struct buf *out);
 /* Each character beyond plain ASCII, and '+', '=', '\\' and those of SPECIAL, as \x{HEX} of its code point.  A byte that is no
  * part of a UTF-8 character stands for itself. */
 bool uxtext_encode(slice in, slice special, struct buf *out);
+/* \x{HEX} becomes UTF-8 again, anything else is as it is.  False: a bad \x{}, or what comes out is no UTF-8. */
+bool uxtext_decode(slice in, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 #include "core/base/bug.h"
+#include "core/base/utf8.h"
 #include "mail/syntax/xtext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,5 +12,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     BUG_IF(!xtext_encode(in, S(";"), &coded) || !xtext_decode(buf_slice(&coded), &back));
     BUG_IF(!slice_eq(buf_slice(&back), in));
     (void)xtext_decode(in, &junk);
+    if (utf8_valid(in)) {
+        buf_clear(&coded);
+        buf_clear(&back);
+        BUG_IF(!uxtext_encode(in, S(";"), &coded) || !uxtext_decode(buf_slice(&coded), &back));
+        BUG_IF(!slice_eq(buf_slice(&back), in));
+    }
+    buf_clear(&junk);
+    BUG_IF(uxtext_decode(in, &junk) && !utf8_valid(buf_slice(&junk)));
     return 0;
 }

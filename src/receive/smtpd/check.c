@@ -99,6 +99,7 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient, c
         .client_name_uncertain = s->client_name_uncertain,
         .reverse_name_uncertain = s->reverse_name_uncertain,
         .client = s->client,
+        .authenticated = s->sasl_username.n > 0,
         .client_is_own_address = s->is_own_address,
         .helo = s->helo,
         .sender = s->t.sender,
@@ -168,14 +169,14 @@ static bool ask_early(struct session *s, struct asking *a, enum policy_list list
     return true;
 }
 
-bool check_client(struct session *s)
+bool check_client(struct session *s, const char *where)
 {
     CLEANUP(asking_done) struct asking a;
 
-    if (s->world->params->smtpd_delay_reject)
+    if (s->world->standalone || s->world->params->smtpd_delay_reject)
         return true;
-    asking_begin(&a, s, (slice){0}, "CONNECT");
-    return ask_early(s, &a, POLICY_CLIENT, "CONNECT");
+    asking_begin(&a, s, (slice){0}, where);
+    return ask_early(s, &a, POLICY_CLIENT, where);
 }
 
 bool check_helo(struct session *s, slice name)
@@ -185,7 +186,7 @@ bool check_helo(struct session *s, slice name)
     slice before = s->helo;
     bool good;
 
-    if (s->world->params->smtpd_delay_reject)
+    if (s->world->standalone || s->world->params->smtpd_delay_reject)
         return true;
     asking_begin(&a, s, (slice){0}, where);
     a.question.helo = s->helo = name; /* the log line shows it */
@@ -198,7 +199,7 @@ bool check_sender(struct session *s)
 {
     CLEANUP(asking_done) struct asking a;
 
-    if (s->world->params->smtpd_delay_reject)
+    if (s->world->standalone || s->world->params->smtpd_delay_reject)
         return true;
     asking_begin(&a, s, (slice){0}, "MAIL");
     return ask_early(s, &a, POLICY_SENDER, "MAIL") && (!s->world->params->smtpd_reject_unlisted_sender ||
@@ -209,9 +210,9 @@ bool check_sender(struct session *s)
 bool check_data(struct session *s, enum policy_list list, const char *where)
 {
     CLEANUP(asking_done) struct asking a;
-    slice recipient = s->t.recipients == 1 ? s->t.first_recipient : (slice){0};
+    slice recipient = session_only_recipient(s);
 
-    if (s->t.discarded)
+    if (s->world->standalone || s->t.discarded)
         return true;
     asking_begin(&a, s, recipient, where);
     a.question.if_permit.active = false;
@@ -234,7 +235,7 @@ bool check_recipient(struct session *s, slice recipient, const char *where)
     };
     CLEANUP(asking_done) struct asking a;
 
-    if (s->t.discarded || policy_takes_always(s->world->policy, recipient))
+    if (s->world->standalone || s->t.discarded || policy_takes_always(s->world->policy, recipient))
         return true;
     asking_begin(&a, s, recipient, where);
     for (size_t i = 0; i < COUNT_OF(lists); i++) {
@@ -249,4 +250,19 @@ bool check_recipient(struct session *s, slice recipient, const char *where)
     return settle(s, &a, where, recipient) &&
            (!c->smtpd_reject_unlisted_recipient || (s->world->overrides & OVERRIDE_UNKNOWN_RECIPIENTS) != 0 ||
             ask_listed(s, &a, where, recipient, policy_listed_recipient));
+}
+
+/* The lists of client and greeting wait for this command, too. */
+bool check_etrn(struct session *s, slice site)
+{
+    const bool delayed = s->world->params->smtpd_delay_reject;
+    CLEANUP(asking_done) struct asking a;
+
+    if (s->world->standalone)
+        return true;
+    asking_begin(&a, s, (slice){0}, "ETRN");
+    a.question.etrn_domain = site;
+    return (!delayed || ask(s, &a, POLICY_CLIENT, "ETRN", (slice){0})) &&
+           (!delayed || s->helo.p == NULL || ask(s, &a, POLICY_HELO, "ETRN", (slice){0})) &&
+           ask(s, &a, POLICY_ETRN, "ETRN", (slice){0}) && settle(s, &a, "ETRN", (slice){0});
 }

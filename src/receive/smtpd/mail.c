@@ -1,12 +1,16 @@
-/* MAIL, RCPT, VRFY: the envelope's commands. */
+/* MAIL, RCPT: the envelope's commands. */
 #include <sys/statvfs.h>
 
 #include "core/base/cut.h"
+#include "core/base/utf8.h"
 #include "core/net/endpoint.h"
+#include "mail/content/mime.h"
 #include "mail/events/events.h"
-#include "mail/proto/cleanup.h"
+#include "mail/smtp/command.h"
 #include "mail/syntax/address.h"
 #include "receive/smtpd/session.h"
+
+enum { ADDRESS_BYTES = 4096, PARAMETER_BYTES = 16384 };
 
 static unsigned messages;
 
@@ -14,18 +18,38 @@ void transaction_reset(struct session *s)
 {
     if (s->t.queued)
         submit_cancel(&s->t.submission);
+    if (s->t.chunks != NULL)
+        buf_done(&s->t.chunks->rest);
     s->t = (struct transaction){0};
+    s->chunking = CHUNKING_NONE;
+    s->data_bytes = -1;
     arena_reset(&s->message_arena);
 }
 
-/* A domain is a host name (a final dot is forgiven) or a literal; a local part is no option of a program. */
-static bool is_good_address(slice address)
+/* UTF-8 in a domain stands for letters: as many as there are characters. */
+static bool utf8_hostname_valid(slice name)
+{
+    AUTO_BUF struct buf plain = BUF_INIT(1000);
+
+    while (name.n > 0) {
+        size_t n = utf8_length(name);
+
+        if (n == 0 || !buf_add_char(&plain, n == 1 ? name.p[0] : 'x'))
+            return false;
+        name = slice_skip(name, n);
+    }
+    return hostname_valid(buf_slice(&plain));
+}
+
+bool mail_address_good(slice address, bool utf8)
 {
     size_t at = slice_find_last(address, '@');
     struct endpoint literal;
     slice domain;
 
-    if (address.n > 0 && address.p[0] == '-')
+    if (address.n > 0 && address.p[0] == '-') /* no local part is an option of a program */
+        return false;
+    if (!utf8_valid(slice_head(address, at)))
         return false;
     if (at == SLICE_NONE)
         return true;
@@ -34,64 +58,89 @@ static bool is_good_address(slice address)
         return domain_is_literal(domain) && endpoint_parse(domain, &literal) &&
                (literal.u.any.sa_family == AF_INET || slice_starts_case(slice_skip(domain, 1), S("IPv6:")));
     if (domain.n > 1 && domain.p[domain.n - 1] == '.')
-        domain.n--;
-    return hostname_valid(domain);
+        domain.n--; /* forgiven */
+    return utf8 ? utf8_hostname_valid(domain) : hostname_valid(domain);
 }
 
-/* "FROM:" or "TO:", then the path.  True: *ADDRESS is in the message's arena, *REST are the parameters. */
-static bool parse_path(struct session *s, slice *arguments, slice word, bool allow_empty, slice *address,
-                       bool *bad_path)
+enum path_got mail_path(const struct session *s, slice *arguments, slice word, bool utf8, struct buf *out)
 {
     const struct smtp_path_options options = {.strict = s->world->params->strict_rfc821_envelopes,
-                                              .allow_empty = allow_empty};
-    AUTO_BUF struct buf out = BUF_INIT(2048);
+                                              .allow_empty = slice_eq(word, S("FROM"))};
+    slice path;
 
-    *bad_path = false;
     cut_blanks(arguments);
-    if (!cut_prefix_case(arguments, word))
-        return false;
-    if (!cut_char(arguments, ':'))
-        return false;
+    if (!cut_prefix_case(arguments, word) || !cut_char(arguments, ':'))
+        return PATH_MISSING;
     cut_blanks(arguments);
-    if (arguments->n == 0)
-        return false;
-    *bad_path = true;
-    return cut_smtp_path(arguments, &options, &out) &&
-           (arguments->n == 0 || arguments->p[0] == ' ' || arguments->p[0] == '\t') &&
-           is_good_address(buf_slice(&out)) && arena_copy(&s->message_arena, buf_slice(&out), address);
+    path = *arguments;
+    if (path.n == 0)
+        return PATH_MISSING;
+    if (cut_smtp_path(arguments, &options, out) &&
+        (arguments->n == 0 || arguments->p[0] == ' ' || arguments->p[0] == '\t') && (out->n > 0 || options.allow_empty) &&
+        mail_address_good(buf_slice(out), utf8))
+        return PATH_GOOD;
+    *arguments = path;
+    return path.p[0] == '<' && slice_find(path, '>') == SLICE_NONE ? PATH_UNCLOSED : PATH_BAD;
 }
 
-/* ARGUMENTS with "FROM:" or "TO:" still before them. */
-static void warn_syntax(struct session *s, const char *command, slice arguments)
+slice mail_path_given(slice path, slice rest)
 {
-    size_t colon = slice_find(arguments, ':');
+    cut_blanks(&path);
+    path = slice_trim_end(slice_head(path, (size_t)(rest.p - path.p)));
+    if (path.n >= 2 && path.p[0] == '<' && path.p[path.n - 1] == '>')
+        path = slice_of(path.p + 1, path.n - 2);
+    return path;
+}
 
-    if (colon != SLICE_NONE)
-        arguments = slice_trim(slice_skip(arguments, colon + 1));
+/* A path is one word, whatever is between its brackets. */
+static void warn_syntax(struct session *s, const char *command, slice path)
+{
+    size_t n = path.p[0] == '<' ? slice_find(path, '>') : 0;
+
+    while (n < path.n && path.p[n] != ' ' && path.p[n] != '\t')
+        n++;
     event_warning("Illegal address syntax from %.*s in %s command: %.*s", S_ARG(s->client_label), command,
-                  S_ARG(slice_head(arguments, 200)));
+                  S_ARG(slice_head(path, n < 200 ? n : 200)));
+}
+
+bool mail_utf8_declared(struct session *s, slice address, bool utf8)
+{
+    if (utf8 || !s->world->params->strict_smtputf8 || !s->world->params->smtputf8_enable ||
+        !mime_has_eight_bits(address))
+        return true;
+    (void)session_say(s, "553 5.6.7 Must declare SMTPUTF8 to send unicode address");
+    return false;
+}
+
+static struct parameter_rules rules_for(const struct session *s)
+{
+    return (struct parameter_rules){.dsn = session_offers(s, KEYWORD_DSN), .smtputf8 = session_offers(s, KEYWORD_SMTPUTF8)};
 }
 
 /* False: a reply has been given. */
-static bool mail_parameter(struct session *s, slice word)
+static bool take_mail_parameters(struct session *s, slice text)
 {
-    slice rest = word;
+    AUTO_BUF struct buf decoded = BUF_INIT(PARAMETER_BYTES);
+    const struct parameter_rules rules = rules_for(s);
+    struct mail_parameters got;
+    slice culprit;
+    enum parameter_fault fault = mail_parameters_parse(text, &rules, &decoded, &got, &culprit);
 
-    if (cut_prefix_case(&rest, S("SIZE="))) {
-        if (slice_to_i64(rest, &s->t.announced_bytes) && s->t.announced_bytes >= 0)
-            return true;
-        (void)session_say(s, "501 5.5.4 Bad message size syntax");
-        return false;
-    }
-    if (slice_eq_case(word, S("BODY=8BITMIME")))
-        s->t.encoding = S("8bit");
-    else if (slice_eq_case(word, S("BODY=7BIT")))
-        s->t.encoding = S("7bit");
+    if (fault == PARAMETER_UNSUPPORTED)
+        (void)session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(culprit));
+    else if (fault != PARAMETER_GOOD)
+        (void)session_say(s, "%s", parameter_fault_reply(fault));
+    else if (!arena_copy(&s->message_arena, got.envelope_id, &s->t.envelope_id) ||
+             (got.auth.p != NULL && !arena_copy(&s->message_arena, got.auth, &s->t.auth)))
+        (void)session_say(s, "452 4.3.1 Error: insufficient memory");
     else {
-        (void)session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(word));
-        return false;
+        s->t.encoding = got.encoding;
+        s->t.ret = got.ret;
+        s->t.smtputf8 = got.smtputf8;
+        s->t.announced_bytes = got.size;
+        return true;
     }
-    return true;
+    return false;
 }
 
 /* Message size and disk space.  False: a reply has been given. */
@@ -124,20 +173,22 @@ static bool enough_room(struct session *s)
 
 static bool mail_accept(struct session *s, slice arguments)
 {
-    slice whole = slice_trim(arguments), word;
-    bool bad_path;
+    const bool utf8 = session_offers(s, KEYWORD_SMTPUTF8) && parameters_say_smtputf8(arguments);
+    AUTO_BUF struct buf sender = BUF_INIT(ADDRESS_BYTES);
+    enum path_got got = mail_path(s, &arguments, S("FROM"), utf8, &sender);
 
-    if (!parse_path(s, &arguments, S("FROM"), true, &s->t.sender, &bad_path)) {
-        if (bad_path)
-            warn_syntax(s, "MAIL", whole);
-        (void)session_say(s,
-                          bad_path ? "501 5.1.7 Bad sender address syntax" : "501 5.5.4 Syntax: MAIL FROM:<address>");
+    if (got == PATH_MISSING) {
+        (void)session_say(s, "501 5.5.4 Syntax: MAIL FROM:<address>");
         return false;
     }
-    while (cut_word(&arguments, " \t", &word))
-        if (!mail_parameter(s, word))
-            return false;
-    return enough_room(s) && check_sender(s);
+    if (got != PATH_GOOD) {
+        if (got == PATH_BAD)
+            warn_syntax(s, "MAIL", arguments);
+        (void)session_say(s, "501 5.1.7 Bad sender address syntax");
+        return false;
+    }
+    return mail_utf8_declared(s, buf_slice(&sender), utf8) && take_mail_parameters(s, arguments) &&
+           arena_copy(&s->message_arena, buf_slice(&sender), &s->t.sender) && enough_room(s) && check_sender(s);
 }
 
 bool command_mail(struct session *s, slice arguments)
@@ -146,6 +197,8 @@ bool command_mail(struct session *s, slice arguments)
         return session_say(s, "503 5.5.1 Error: send HELO/EHLO first");
     if (s->t.open)
         return session_say(s, "503 5.5.1 Error: nested MAIL command");
+    if (s->chunking != CHUNKING_NONE)
+        return session_say(s, "503 5.5.1 Error: MAIL after BDAT");
     if (!limits_message(s))
         return !s->ended;
     s->t.arrival_us = clock_wall_us();
@@ -178,60 +231,67 @@ static bool too_many_recipients(struct session *s)
     return more;
 }
 
-bool command_rcpt(struct session *s, slice arguments)
+/* False: a reply has been given. */
+static bool take_rcpt_parameters(struct session *s, slice text, struct buf *decoded, struct rcpt_parameters *out)
 {
-    slice recipient, word, whole = slice_trim(arguments);
-    struct err err;
-    bool bad_path;
+    const struct parameter_rules rules = rules_for(s);
+    slice culprit, whole;
+    enum parameter_fault fault = rcpt_parameters_parse(text, &rules, decoded, out, &culprit, &whole);
 
-    if (!s->t.open)
-        return session_say(s, "503 5.5.1 Error: need MAIL command");
-    if (!limits_recipient(s))
-        return !s->ended;
-    if (!parse_path(s, &arguments, S("TO"), false, &recipient, &bad_path)) {
-        if (!bad_path)
-            return session_say(s, "501 5.5.4 Syntax: RCPT TO:<address>");
-        warn_syntax(s, "RCPT", whole);
-        return session_say(s, "501 5.1.3 Bad recipient address syntax");
-    }
-    while (cut_word(&arguments, " \t", &word))
-        return session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(word));
+    if (fault == PARAMETER_GOOD)
+        return true;
+    if (fault == PARAMETER_NOTIFY && culprit.n > 0)
+        event_warning("unknown DSN NOTIFY command value \"%.*s\" in \"%.*s\"", S_ARG(culprit), S_ARG(whole));
+    if (fault == PARAMETER_UNSUPPORTED)
+        (void)session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(culprit));
+    else
+        (void)session_say(s, "%s", parameter_fault_reply(fault));
+    return false;
+}
+
+static bool accept_recipient(struct session *s, slice recipient, const struct rcpt_parameters *wishes)
+{
+    struct err err;
+
     if (s->t.recipients >= (unsigned)s->world->params->smtpd_recipient_limit)
         return too_many_recipients(s);
     if (!check_recipient(s, recipient, "RCPT"))
         return !s->ended;
-    if (!s->t.queued && !envelope_begin(s, &err))
+    if (s->t.recipients == 0 && !arena_copy(&s->message_arena, recipient, &s->t.first_recipient))
+        return session_say(s, "452 4.3.1 Error: insufficient memory");
+    if ((!s->t.queued && !envelope_begin(s, &err)) || !envelope_recipient(s, recipient, wishes, &err))
         return submit_trouble(s, &err);
-    if (!envelope_recipient(s, recipient, &err))
-        return submit_trouble(s, &err);
-    if (s->t.recipients++ == 0)
-        s->t.first_recipient = recipient;
+    s->t.recipients++;
     s->ok[COMMAND_RCPT]++;
     return session_say(s, "250 2.1.5 Ok");
 }
 
-bool command_vrfy(struct session *s, slice arguments)
+bool command_rcpt(struct session *s, slice arguments)
 {
-    const struct smtp_path_options options = {.strict = false};
-    AUTO_BUF struct buf out = BUF_INIT(2048);
-    slice shown = slice_trim(arguments), rest = shown;
-    bool good;
+    AUTO_BUF struct buf recipient = BUF_INIT(ADDRESS_BYTES), decoded = BUF_INIT(PARAMETER_BYTES);
+    struct rcpt_parameters wishes;
+    slice whole = arguments, word;
+    enum path_got got;
 
-    s->junk++;
-    if (s->world->params->disable_vrfy_command)
-        return session_say(s, "502 5.5.1 VRFY command is disabled");
-    if (shown.n == 0)
-        return session_say(s, "501 5.5.4 Syntax: VRFY address");
+    if (!s->t.open)
+        return session_say(s, "503 5.5.1 Error: need MAIL command");
+    if (s->chunking != CHUNKING_NONE)
+        return session_say(s, "503 5.5.1 Error: RCPT after BDAT");
     if (!limits_recipient(s))
         return !s->ended;
-    if (!cut_smtp_path(&rest, &options, &out) || slice_trim(rest).n > 0 || !is_good_address(buf_slice(&out))) {
-        event_warning("Illegal address syntax from %.*s in VRFY command: %.*s", S_ARG(s->client_label),
-                      S_ARG(slice_head(shown, 200)));
+    got = mail_path(s, &arguments, S("TO"), s->t.smtputf8, &recipient);
+    if (got == PATH_MISSING)
+        return session_say(s, "501 5.5.4 Syntax: RCPT TO:<address>");
+    if (got != PATH_GOOD) {
+        if (got == PATH_BAD)
+            warn_syntax(s, "RCPT", arguments);
         return session_say(s, "501 5.1.3 Bad recipient address syntax");
     }
-    good = check_recipient(s, buf_slice(&out), "VRFY");
-    if (!good)
+    if (!mail_utf8_declared(s, buf_slice(&recipient), s->t.smtputf8) ||
+        !take_rcpt_parameters(s, arguments, &decoded, &wishes))
         return !s->ended;
-    s->ok[COMMAND_VRFY]++;
-    return session_say(s, "252 2.0.0 %.*s", S_ARG(shown));
+    if (wishes.orcpt.n == 0 && cut_until(&whole, ':', &word) &&
+        buf_addf(&decoded, "rfc822;%.*s", S_ARG(mail_path_given(whole, arguments))))
+        wishes.orcpt = buf_slice(&decoded);
+    return accept_recipient(s, buf_slice(&recipient), &wishes);
 }

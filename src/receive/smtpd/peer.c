@@ -13,7 +13,7 @@ static slice kept(struct session *s, slice text)
 {
     slice out = S("unknown");
 
-    return arena_copy(&s->arena, text, &out) ? out : S("unknown");
+    return arena_copy(&s->identity_arena, text, &out) ? out : S("unknown");
 }
 
 static slice address_text(struct session *s, const struct endpoint *e)
@@ -144,13 +144,46 @@ static void find_names(struct session *s)
     remember(s, &warning);
 }
 
+static struct policy_question question(struct session *s)
+{
+    return (struct policy_question){
+        .client_name = s->client_name,
+        .client_address = s->client_address,
+        .client = s->client,
+        .client_is_own_address = s->is_own_address,
+        .arena = &s->arena,
+        .by = deadline_in(SECONDS(30)),
+    };
+}
+
+void peer_describe(struct session *s)
+{
+    bool with_port = s->world->params->smtpd_client_port_logging;
+    struct policy_question q;
+    struct endpoint told;
+
+    s->client_label = arena_format(&s->identity_arena, S("unknown[unknown]"), "%.*s[%.*s]%s%.*s", S_ARG(s->client_name),
+                                   S_ARG(s->client_address), with_port ? ":" : "", S_ARG(with_port ? s->client_port : S("")));
+    if (endpoint_parse(s->client_address, &told))
+        s->client = told;
+    s->is_own_address = endpoint_same_host(&s->client, &s->server);
+    q = question(s);
+    s->in_mynetworks = s->world->standalone || policy_client_in(s->world->policy, POLICY_MYNETWORKS, &q);
+}
+
+/* What follows from who connected, whoever he says he is afterwards. */
+static void judge(struct session *s)
+{
+    AUTO_BUF struct buf warning = BUF_INIT(2000); /* mynetworks says the same again at RCPT */
+    struct policy_question q = question(s);
+
+    s->local_context = policy_ask(s->world->policy, POLICY_REWRITE_HEADERS, &q, &warning).verdict == POLICY_PERMIT;
+    s->bare_newline_ok = policy_client_in(s->world->policy, POLICY_BARE_NEWLINE_OK, &q);
+    s->came_as_xforward = session_in_hosts(s, s->world->xforward_hosts);
+}
+
 void peer_identify(struct session *s)
 {
-    struct policy_question q = {.arena = &s->arena, .by = deadline_in(SECONDS(30))};
-    AUTO_BUF struct buf warning = BUF_INIT(2000); /* mynetworks says the same again at RCPT */
-    bool with_port = s->world->params->smtpd_client_port_logging;
-    char label[600];
-
     if (service_endpoints(s->stream, &s->client, &s->server)) {
         s->client_address = address_text(s, &s->client);
         s->client_port = port_text(s, &s->client);
@@ -164,15 +197,7 @@ void peer_identify(struct session *s)
         (void)endpoint_parse(s->client_address, &s->client);
         s->server = s->client;
     }
-    (void)snprintf(label, sizeof label, "%.*s[%.*s]%s%.*s", S_ARG(s->client_name), S_ARG(s->client_address),
-                   with_port ? ":" : "", S_ARG(with_port ? s->client_port : S("")));
-    s->client_label = kept(s, slice_text(label));
-    q.client_name = s->client_name;
-    q.client_address = s->client_address;
-    q.client = s->client;
-    s->in_mynetworks = policy_client_in(s->world->policy, POLICY_MYNETWORKS, &q);
-    s->is_own_address = endpoint_same_host(&s->client, &s->server);
-    q.client_is_own_address = s->is_own_address;
-    s->local_context = policy_ask(s->world->policy, POLICY_REWRITE_HEADERS, &q, &warning).verdict == POLICY_PERMIT;
-    s->bare_newline_ok = policy_client_in(s->world->policy, POLICY_BARE_NEWLINE_OK, &q);
+    peer_describe(s);
+    if (!s->world->standalone)
+        judge(s);
 }

@@ -1,13 +1,15 @@
 #include <stdarg.h>
 
 #include "mail/events/events.h"
+#include "mail/service/service.h"
 #include "receive/smtpd/session.h"
 
 enum { REPLY_MOST = 1000 };
 
 deadline session_by(const struct session *s)
 {
-    return task_deadline_in(s->world->params->smtpd_timeout_us);
+    (void)s;
+    return task_deadline_in(service_params_now()->smtpd_timeout_us);
 }
 
 /* soft_bounce: nothing is refused for good.  TEXT begins with a reply code. */
@@ -103,12 +105,18 @@ bool session_bare_rule(const struct session *s, const char *rule)
 bool session_refuse_bare_newline(struct session *s, const char *where, slice recipient)
 {
     const struct params *c = s->world->params;
+    int code = c->smtpd_forbid_bare_newline_reject_code;
 
     session_log_action(s, "reject", where, S("bare <LF> received"), recipient);
-    (void)session_say(s, "%d 5.5.2 %s Error: bare <LF> received", c->smtpd_forbid_bare_newline_reject_code,
-                      c->myhostname);
-    s->ended = true;
-    return false;
+    (void)session_say(s, "%d 5.5.2 %s Error: bare <LF> received", code, c->myhostname);
+    if (code == 421 || code == 521)
+        s->ended = true;
+    return !s->ended;
+}
+
+slice session_only_recipient(const struct session *s)
+{
+    return s->t.recipients == 1 ? s->t.first_recipient : (slice){0};
 }
 
 const char *session_command_word(enum command command)
@@ -116,14 +124,20 @@ const char *session_command_word(enum command command)
     return words[command];
 }
 
+static const char *last_word(const struct session *s)
+{
+    return s->before_command ? "CONNECT" : s->after_message ? "END-OF-MESSAGE" : words[s->where];
+}
+
 void session_log_lost(struct session *s, const char *what)
 {
     if (s->ended)
         return;
-    if (s->data_bytes >= 0)
-        event_info("%s after DATA (%lld bytes) from %.*s", what, (long long)s->data_bytes, S_ARG(s->client_label));
+    if (s->data_bytes >= 0 && (s->where == COMMAND_DATA || s->where == COMMAND_BDAT))
+        event_info("%s after %s (%lld bytes) from %.*s", what, words[s->where], (long long)s->data_bytes,
+                   S_ARG(s->client_label));
     else
-        event_info("%s after %s from %.*s", what, s->before_command ? "CONNECT" : words[s->where],
+        event_info("%s after %s from %.*s", what, last_word(s),
                    S_ARG(s->client_label));
 }
 

@@ -15,23 +15,21 @@ static bool open_tables(struct service_run *run, struct err *err)
     if (!cleanup_overrides_parse(overrides, &world.overrides, &unknown))
         return err_set(err, ERR_CONFIG, "unknown receive_override_options value \"%.*s\" in \"%.*s\"", S_ARG(unknown),
                        S_ARG(overrides));
-    world.params = run->params;
     world.stress = run->stress;
-    world.banner = slice_text(run->params->smtpd_banner);
-    world.policy = policy_open(run->params, &warnings, err);
-    if (world.policy == NULL)
+    world.standalone = run->standalone;
+    if (!world_open(&world, run->params, &warnings, err))
         return false;
     event_warning_lines(buf_slice(&warnings)); /* and again when a client comes to that list */
-    world.resolver = address_client_new();
     return true;
 }
 
 /* Tables behind proxymap connect at their first use: asking once now spares the first client that wait. */
 static bool warm_up(struct service_run *run, struct err *err)
 {
-    (void)run;
     (void)err;
-    service_watch(policy_changed, world.policy);
+    if (run->standalone)
+        return true;
+    service_watch(world_changed, &world);
     policy_warm_up(world.policy, deadline_in(SECONDS(10)));
     return true;
 }

@@ -4,7 +4,6 @@
 
 #include "core/base/bug.h"
 #include "core/base/clock.h"
-#include "core/base/cut.h"
 #include "mail/address/probe_sender.h"
 #include "mail/content/submit.h"
 #include "mail/events/events.h"
@@ -14,24 +13,13 @@
 
 enum { ADDRESS_MOST = 16384 };
 
-/* smtputf8_autodetect_classes */
-static bool finds_out_about_utf8(void)
-{
-    slice list = slice_text(service_params()->smtputf8_autodetect_classes), word;
-
-    while (cut_word(&list, ", \t\r\n", &word))
-        if (slice_eq_case(word, S("verify")) || slice_eq_case(word, S("all")))
-            return true;
-    return false;
-}
-
 static bool send_to(slice address, deadline by, struct err *err)
 {
     AUTO_BUF struct buf sender = BUF_INIT(ADDRESS_MOST);
     struct notice_options o = {
         .recipient = address,
         .trace_flags = DELIVERY_MTA_PROBE,
-        .cleanup_flags = CLEANUP_FROM_NOTICE | (finds_out_about_utf8() ? CLEANUP_AUTOUTF8 : 0),
+        .cleanup_flags = CLEANUP_FROM_NOTICE | submit_autodetects_utf8(S("verify")),
     };
     struct submission s = {0};
     int64_t status = 0;

@@ -96,7 +96,7 @@ _CLOCK = re.compile("file system clock is|resetting file time stamps")
 _STAMP = re.compile(rb"(?<!\d)20[2-9]\d{11}\.")
 
 
-def _masked(data: bytes, ids: Mapping[str, str]) -> bytes:
+def masked(data: bytes, ids: Mapping[str, str]) -> bytes:
     for one, mask in ids.items():
         data = data.replace(one.encode(), mask.encode())
     data = _STAMP.sub(b"STAMP.", _DATE.sub(b"DATE", data))
@@ -112,34 +112,33 @@ def _size_text(data: bytes, file: bytes) -> str:
     return f"C {'right' if good else fields} {recipients} {flags} {options}"
 
 
-def _file_text(where: str, path: Path, ids: Mapping[str, str]) -> str:
+def _message_text(where: str, path: Path, ids: Mapping[str, str]) -> str:
     file = path.read_bytes()
     lines = [f"{where} {path.stat().st_mode & 0o777:o}"]
     for kind, data in parse(file):
         if kind == "C" and len(data) == 95:
             lines.append(_size_text(data, file))
             continue
-        masked = _masked(data, ids)
-        text = masked if len(masked) < 300 else masked[:200] + b"...%d..." % len(masked) + masked[-20:]
-        lines.append(f"{kind} {text.decode('latin-1')!r}"[:600])
+        text = masked(data, ids)
+        short = text if len(text) < 300 else text[:200] + b"...%d..." % len(text) + text[-20:]
+        lines.append(f"{kind} {short.decode('latin-1')!r}"[:600])
     return "\n    ".join(lines)
 
 
-class Desk:
-    """SETTINGS name sets of main.cf lines; FILES are written to /etc/postfix first."""
+class Stand:
+    """Debian's system without a queue manager, in whose place somebody listens: what comes into the queue stays there.  PROGRAM of ours
+    is beside Debian's, as PROGRAM-ours; FILES are written to /etc/postfix first."""
 
-    def __init__(self, settings: Mapping[str, Sequence[str]], files: Mapping[str, str]) -> None:
-        rows = [f"{vendor}-{name.replace(' ', '-')} unix n - n - 0 {PROGRAMS[vendor]}" + "".join(f" -o {{ {line} }}" for line in lines)
-                for name, lines in settings.items() for vendor in VENDORS]
-        self.system = _WithoutQueueManager()
+    def __init__(self, program: str, main: Sequence[str], rows: Sequence[str], files: Mapping[str, str]) -> None:
+        self.system = WithoutQueueManager()
         for name, text in files.items():
             self.system.room.write(f"/etc/postfix/{name}", text)
-        self.system.room.run(["install", "-m", "755", paths.our_program("cleanup"), f"/usr/lib/postfix/sbin/{PROGRAMS['ours']}"])
-        self.system.configure(["mail_name = Postfix", "in_flow_delay = 0", "mydestination = $myhostname", "local_recipient_maps ="], rows)
+        self.system.room.run(["install", "-m", "755", paths.our_program(program), f"/usr/lib/postfix/sbin/{program}-ours"])
+        self.system.configure(main, rows)
         self._stopping = threading.Event()
         self.system.start()
         self._qmgr = self._listen()
-        self._sync_log()
+        self.sync_log()
 
     def _listen(self) -> socket.socket:
         """Stands where the queue manager's triggers go."""
@@ -156,13 +155,44 @@ class Desk:
         threading.Thread(target=serve, daemon=True).start()
         return listener
 
-    def _sync_log(self) -> None:
+    def sync_log(self) -> None:
         """Everything logged before is in the file afterwards."""
         mark = f"mark {time.monotonic_ns()}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
             log.connect(str(self.system.room.path("/dev/log")))
             log.send(f"<22>Jan  1 00:00:00 test/mark[1]: {mark}".encode())
         self.system.log.wait(mark)
+
+    def queue_files(self) -> list[Path]:
+        """All files in the queue and the logs of its messages."""
+        return [path for name in ("incoming", "hold", "defer", "bounce", "trace") for path in sorted((self.system.spool / name).rglob("*")) if path.is_file()]
+
+    def file_text(self, path: Path, ids: Mapping[str, str]) -> str:
+        """A message record by record, or another file as it is; masked."""
+        where = path.relative_to(self.system.spool).parts[0]
+        if path.parent.name in ("incoming", "hold"):
+            return _message_text(f"{where}/{ids.get(path.name, '')}", path, ids)
+        return f"{where}: {masked(path.read_bytes(), ids).decode('latin-1')!r}"
+
+    def log_lines(self, ids: Mapping[str, str]) -> tuple[str, ...]:
+        """What was logged since the mark, masked."""
+        self.sync_log()
+        return tuple(masked(line.text.encode(), ids).decode("utf-8", "replace") for line in self.system.log.lines()
+                     if line.tag != "test/mark" and not _CLOCK.search(line.text))
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._qmgr.close()
+        self.system.close()
+
+
+class Desk(Stand):
+    """SETTINGS name sets of main.cf lines."""
+
+    def __init__(self, settings: Mapping[str, Sequence[str]], files: Mapping[str, str]) -> None:
+        rows = [f"{vendor}-{name.replace(' ', '-')} unix n - n - 0 {PROGRAMS[vendor]}" + "".join(f" -o {{ {line} }}" for line in lines)
+                for name, lines in settings.items() for vendor in VENDORS]
+        super().__init__("cleanup", ["mail_name = Postfix", "in_flow_delay = 0", "mydestination = $myhostname", "local_recipient_maps ="], rows, files)
 
     def _converse(self, service: str, case: Case) -> tuple[str, str]:
         """The queue id and the answer."""
@@ -179,29 +209,20 @@ class Desk:
             return hello.get("queue_id", ""), " ".join(f"{name}={value}" for name, value in answer.items())
 
     def ask(self, vendor: str, case: Case) -> Answer:
-        spool = self.system.spool
-        before = {path for name in ("incoming", "hold", "defer", "bounce", "trace") for path in (spool / name).rglob("*")}
+        before = set(self.queue_files())
         self.system.log.mark()
         own, reply = self._converse(f"{vendor}-{case.settings.replace(' ', '-')}", case)
-        self._sync_log()
-        after = [path for name in ("incoming", "hold", "defer", "bounce", "trace") for path in sorted((spool / name).rglob("*"))
-                 if path not in before and path.is_file()]
+        self.sync_log()
+        after = [path for path in self.queue_files() if path not in before]
         ids = {own: "ID"} | {path.name: "OTHER" for path in after if path.name != own}
-        files = [_file_text(f"{path.relative_to(spool).parts[0]}/{ids.get(path.name, '')}", path, ids) if path.parent.name in ("incoming", "hold")
-                 else f"{path.relative_to(spool).parts[0]}: {_masked(path.read_bytes(), ids).decode('latin-1')!r}" for path in after]
-        lines = [_masked(line.text.encode(), ids).decode("utf-8", "replace") for line in self.system.log.lines()
-                 if line.tag != "test/mark" and not _CLOCK.search(line.text)]
+        files = tuple(self.file_text(path, ids) for path in after)
+        lines = self.log_lines(ids)
         for path in after:
             path.unlink()
-        return Answer(reply, tuple(files), tuple(lines))
-
-    def close(self) -> None:
-        self._stopping.set()
-        self._qmgr.close()
-        self.system.close()
+        return Answer(reply, files, lines)
 
 
-class _WithoutQueueManager(Postfix):
+class WithoutQueueManager(Postfix):
     def master_text(self) -> str:
         return re.sub(r"^(qmgr|pickup)\s.*\n", "", super().master_text(), flags=re.M)
 
