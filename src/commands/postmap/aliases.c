@@ -20,6 +20,13 @@ static void add_plain(slice text, struct buf *out)
     }
 }
 
+/* A quoted string; whatever is blank in it is a blank. */
+static void add_quoted(slice text, struct buf *out)
+{
+    for (size_t i = 0; i < text.n; i++)
+        (void)buf_add_char(out, ascii_is_space(text.p[i]) ? ' ' : text.p[i]);
+}
+
 static slice unquoted(const struct token *t)
 {
     slice text = slice_skip(t->text, 1);
@@ -38,6 +45,8 @@ static void add_token(const struct token *t, const struct token *before, bool pl
         (void)buf_add(out, S("\"\""));
     else if (t->kind == TOKEN_ATOM)
         add_plain(t->text, out);
+    else if (t->kind == TOKEN_QUOTED)
+        add_quoted(t->text, out);
     else
         (void)buf_add(out, t->text);
 }

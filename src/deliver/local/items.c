@@ -63,16 +63,24 @@ static slice skip_comment(slice s)
     return S("");
 }
 
+/* Does a colon behind it make a token the name of a group?  Not in a command, a file or an :include:, nor in
+ * [IPv6:...]. */
+static bool may_name_group(slice token)
+{
+    return token.n > 0 && strchr("|/:\\", token.p[0]) == NULL && slice_find(token, '[') == SLICE_NONE;
+}
+
 static bool next_token(slice *rest, slice *token)
 {
-    bool quoted = false;
+    bool quoted = false, named = false;
     size_t n = 0;
 
     for (*rest = slice_trim(*rest); rest->n > 0 && rest->p[0] == '(';)
         *rest = slice_trim(skip_comment(*rest));
     if (rest->n == 0)
         return false;
-    while (n < rest->n && (quoted || (!ascii_is_space(rest->p[n]) && rest->p[n] != '('))) {
+    while (n < rest->n && !named && (quoted || (!ascii_is_space(rest->p[n]) && rest->p[n] != '('))) {
+        named = !quoted && rest->p[n] == ':' && may_name_group(slice_head(*rest, n));
         if (rest->p[n] == '\\' && n + 1 < rest->n)
             n++;
         else if (rest->p[n] == '"')

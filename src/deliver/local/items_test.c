@@ -28,6 +28,8 @@ static void texts(void **state)
         {"(c) bob, carol (c2)", "[bob][carol]"},
         {"Friends: alice, bob;", "[alice][bob]"},
         {":nosuch:", "[:nosuch:]"},
+        {"Friends:alice, bob;carol", "[alice][bob][carol]"},
+        {"|cmd:x, /file:x, \"a:b\"", "[|cmd:x][/file:x][a:b]"},
         {"<alice>, Some One <bob@example.com>", "[alice][bob@example.com]"},
         {"\\alice", "[\\alice]"},
         {"\"alice\"", "[alice]"},
