@@ -91,8 +91,14 @@ class Room:
         return in_network(Path(f"/proc/{self.init}/ns/net"))
 
     def write(self, inside: str, text: str) -> None:
-        """Writes a file of the room, through its overlay."""
-        self.path(inside).write_text(text, encoding="utf-8")
+        """Writes a file of the room, through its overlay.  Whoever reads it meanwhile sees the old one or the new one, whole."""
+        file = self.path(inside)
+        new = file.with_name(file.name + ".new")
+        new.write_text(text, encoding="utf-8")
+        if file.exists():
+            shutil.copymode(file, new)
+            os.chown(new, file.stat().st_uid, file.stat().st_gid)
+        new.replace(file)
 
     def close(self) -> None:
         # Its child, process 1 of the room, dies with it, and has ended when everything in the room has.
