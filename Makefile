@@ -56,6 +56,7 @@ PROVEN = harness \
 	compat/local/test_local.py \
 	compat/verify \
 	compat/handover \
+	compat/notices \
 	compat/swap \
 	crash
 

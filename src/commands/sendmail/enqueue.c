@@ -13,6 +13,7 @@
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
+#include "commands/sendmail/probe_text.h"
 #include "mail/content/address_list.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
@@ -25,7 +26,8 @@ enum {
     WRITE_AT = 60 * 1024,
     HEADER_MOST = 1 << 20,
     ANSWER_MOST = 4096,
-    ADDRESSES_MEMORY = 256 << 20
+    ADDRESSES_MEMORY = 256 << 20,
+    PROBE_MOST = 256 << 20,
 };
 
 /* ---- postdrop at the other end of a socket pair ---- */
@@ -230,16 +232,23 @@ static void put_arguments(struct pipeline *d, const struct sendmail_options *o)
     }
 }
 
-static void put_sender(struct pipeline *d, const struct sendmail_options *o)
+/* Internal form; empty: nobody. */
+static void sender_address(struct pipeline *d, const struct sendmail_options *o, struct buf *internal)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(ADDRESSES_MEMORY);
-    AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
     const struct list_node *a = addresses_in(d, sender_name(o), &arena);
 
-    if (a != NULL && !address_unquote(a->text, &internal))
+    if (a != NULL && !address_unquote(a->text, internal))
         failed(d, "address too long");
     if (a != NULL && next_address(a->next) != NULL)
         event_warning("-f option specified malformed sender: %s", sender_name(o));
+}
+
+static void put_sender(struct pipeline *d, const struct sendmail_options *o)
+{
+    AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
+
+    sender_address(d, o, &internal);
     put(d, RECORD_SENDER, buf_slice(&internal));
 }
 
@@ -390,6 +399,19 @@ static void read_content(struct content *c, size_t most)
     free(line);
 }
 
+/* A probe has a text of its own, whatever the caller would like to say. */
+static void put_probe(struct content *c)
+{
+    AUTO_BUF struct buf text = BUF_INIT(PROBE_MOST), sender = BUF_INIT(ADDRESSES_MEMORY);
+    slice rest, line;
+
+    sender_address(c->to, c->options, &sender);
+    probe_text(buf_slice(&sender), c->options->recipients, &text);
+    rest = buf_slice(&text);
+    while (cut_field(&rest, '\n', &line))
+        put(c->to, RECORD_TEXT, line);
+}
+
 void enqueue(const struct params *p, const struct sendmail_options *o)
 {
     struct pipeline d = {.fd = -1, .options = o};
@@ -407,7 +429,10 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
     hear_hello(&d);
     put_envelope(&d, o);
     put(&d, RECORD_CONTENT, S(""));
-    read_content(&c, (size_t)p->line_length_limit);
+    if (o->probes)
+        put_probe(&c);
+    else
+        read_content(&c, (size_t)p->line_length_limit);
     header_done(&c);
     put(&d, RECORD_EXTRACTED, S(""));
     if (o->header_recipients && o->recipients[0] == NULL && c.recipients == NULL)

@@ -38,6 +38,7 @@ static void set_mode(struct sendmail_options *o, const char *argument)
         break;
     case 'v':
         o->trace_flags = 512;
+        o->probes = true;
         break;
     default:
         event_fatal("unsupported: -b%s", argument);
@@ -183,4 +184,6 @@ void options_parse(const char *name, int argc, char **argv, struct sendmail_opti
         one_option(o, letter, optarg);
     o->recipients = argv + optind;
     refuse_recipients(o);
+    if (o->probes && o->header_recipients)
+        event_fatal("-t option cannot be used with -bv");
 }

@@ -20,6 +20,7 @@ struct sendmail_options {
     const char *alias_file;     /* -oA */
     int ret_flags, notify_flags, trace_flags;
     bool header_recipients;     /* -t */
+    bool probes;                /* -bv: only finds out what would become of a message */
     bool dots_are_data;         /* -i */
     bool remote_context;        /* -G */
     char **recipients;          /* NULL-terminated */

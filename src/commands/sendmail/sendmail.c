@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     default:
         enqueue(p, &o);
     }
-    if (o.trace_flags == 512)
+    if (o.trace_flags != 0)
         (void)printf("Mail Delivery Status Report will be mailed to <%s>.\n",
                      o.sender != NULL ? o.sender : login_name());
     return 0;

@@ -100,7 +100,6 @@ static struct outcome delivered(const struct talk *t, const struct reply *reply,
     o.dsn = reply->dsn;
     o.reason = o.diag_text;
     o.action = is_final && t->settings->lmtp ? S("delivered") : S("relayed");
-    o.diag_type = o.diag_text = o.mta_type = o.mta_name = S("");
     return o;
 }
 

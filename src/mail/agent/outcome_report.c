@@ -76,6 +76,30 @@ static bool append_bounce(const struct agent_request *r, size_t index, const str
     return false;
 }
 
+/* For reports that "sendmail -v", "-bv" or NOTIFY=SUCCESS asked for: who did it stands before what was done. */
+static bool append_trace(const struct agent_request *r, size_t index, const struct outcome *o)
+{
+    struct outcome told = *o;
+
+    if (o->relay.n > 0 && !slice_eq(o->relay, S("none")))
+        told.reason = arena_format(r->arena, o->reason, "delivery via %.*s: %.*s", S_ARG(o->relay), S_ARG(o->reason));
+    return append(r, index, TRACE_SERVICE, &told);
+}
+
+static bool is_recorded(const struct agent_request *r)
+{
+    return (r->wire.flags & DELIVERY_RECORD) != 0;
+}
+
+/* Of a delivery: asked for, or the end of a delay that the sender was warned of and did not want to miss. */
+static bool wants_news(const struct agent_request *r, size_t index)
+{
+    int notify = r->recipients[index].notify;
+
+    return is_recorded(r) || (notify & NOTIFY_SUCCESS) != 0 ||
+           ((r->wire.flags & DELIVERY_LATE) != 0 && (notify == NOTIFY_NONE || (notify & NOTIFY_DELAY) != 0));
+}
+
 /* ---- the three ends ---- */
 
 static void report_deferred(struct agent_request *r, size_t index, const struct outcome *o, slice status_text)
@@ -84,6 +108,8 @@ static void report_deferred(struct agent_request *r, size_t index, const struct 
     struct err err;
 
     (void)append(r, index, DEFER_SERVICE, o);
+    if (is_recorded(r))
+        (void)append_trace(r, index, o);
     log_attempt(r, index, o, status_text);
     r->some_deferred = true;
     address_split(r->recipients[index].address, &local, &domain);
@@ -95,11 +121,9 @@ static void report_deferred(struct agent_request *r, size_t index, const struct 
 
 static void report_delivered(struct agent_request *r, size_t index, const struct outcome *o)
 {
-    bool wants_news = (r->recipients[index].notify & NOTIFY_SUCCESS) != 0 || (r->wire.flags & DELIVERY_RECORD) != 0;
-
     /* What cannot be told has been delivered all the same. */
-    if (wants_news)
-        (void)append(r, index, TRACE_SERVICE, o);
+    if (wants_news(r, index))
+        (void)append_trace(r, index, o);
     log_attempt(r, index, o, S(""));
     mark_done(r, index);
 }
@@ -117,18 +141,19 @@ static struct outcome softened(const struct outcome *o)
 
 static void report_bounced(struct agent_request *r, size_t index, const struct outcome *o)
 {
-    const struct recipient *one = &r->recipients[index];
-    bool wants_news = one->notify == NOTIFY_NONE || (one->notify & NOTIFY_FAILURE) != 0;
     struct outcome soft = softened(o);
 
     if (service_params()->soft_bounce) {
         report_deferred(r, index, &soft, S("SOFTBOUNCE"));
         return;
     }
-    if (wants_news && !append_bounce(r, index, o)) {
+    /* The postmaster may want to know even when the sender does not. */
+    if (!append_bounce(r, index, o)) {
         report_deferred(r, index, &soft, S(""));
         return;
     }
+    if (is_recorded(r))
+        (void)append_trace(r, index, o);
     log_attempt(r, index, o, S(""));
     mark_done(r, index);
 }
@@ -141,7 +166,7 @@ static void report_user_probe(struct agent_request *r, size_t index, const struc
     struct outcome told = *o;
 
     told.action = o->kind == OUTCOME_DELIVERED ? S("deliverable") : S("undeliverable");
-    if (!append(r, index, TRACE_SERVICE, &told)) {
+    if (!append_trace(r, index, &told)) {
         report_deferred(r, index, o, S(""));
         return;
     }

@@ -201,6 +201,11 @@ void submit_cancel(struct submission *s)
     s->postdrop = 0;
 }
 
+bool notice_double_bounce(struct buf *out)
+{
+    return buf_addf(out, "%s@%s", service_params()->double_bounce_sender, service_params()->myhostname);
+}
+
 static bool notice_records(struct submission *s, const struct notice_options *o, deadline by, struct err *err)
 {
     const struct params *p = service_params();

@@ -45,6 +45,8 @@ struct notice_options {
     int64_t cleanup_flags; /* CLEANUP_FROM_NOTICE */
     bool smtputf8;
 };
+/* "double-bounce@host": the sender of notices to the postmaster; mail for it ends here. */
+bool notice_double_bounce(struct buf *out);
 MUST_CHECK bool submit_notice(struct submission *s, const struct notice_options *o, deadline by, struct err *err);
 MUST_CHECK bool submit_textf(struct submission *s, deadline by, struct err *err, const char *format, ...) PRINTF_LIKE(4, 5);
 MUST_CHECK bool submit_notice_end(struct submission *s, deadline by, int64_t *status, struct err *err);

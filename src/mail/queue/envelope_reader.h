@@ -12,7 +12,7 @@ struct envelope {
     struct size_record size;
     int64_t arrival_us;         /* T */
     int64_t create_time;        /* seconds; falls back to T */
-    int64_t warn_time;          /* W, seconds; 0: none or sent */
+    int64_t warn_time;          /* W, seconds; 0: none; less: the warning has been sent */
     int64_t warn_offset;        /* of the W record's data */
     int64_t trace_offset;       /* of the trace_flags A record's type byte, for the K mark; 0 */
     slice sender, full_name, encoding, rewrite_context, envelope_id, verp, filter, inspect, redirect;

@@ -86,7 +86,7 @@ static bool take_warn_time(struct walk *w, slice data, int64_t offset)
 {
     int64_t when;
 
-    if (slice_to_i64(slice_trim(data), &when) && when > 0) {
+    if (slice_to_i64(slice_trim(data), &when) && when != 0) {
         w->e->warn_time = when;
         w->e->warn_offset = offset + 2;
     }

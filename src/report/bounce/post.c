@@ -1,9 +1,12 @@
 #include "core/base/clock.h"
 #include "core/base/cut.h"
+#include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
 #include "mail/syntax/address.h"
 #include "report/bounce/report.h"
+
+enum { ADDRESS_MOST = 16384 };
 
 static bool has_class(const struct desk *d, slice class)
 {
@@ -32,9 +35,11 @@ static const char *kind_text(const struct report *r, enum audience a)
 
 static bool send(struct report *r, enum audience a, slice to, size_t from, size_t count, deadline by, struct err *err)
 {
+    AUTO_BUF struct buf double_bounce = BUF_INIT(ADDRESS_MOST);
     struct submission s = {0};
+    (void)notice_double_bounce(&double_bounce);
     const struct notice_options options = {
-        .sender = a == FOR_SENDER ? S("") : slice_text(r->desk->params->double_bounce_sender),
+        .sender = a == FOR_SENDER ? S("") : buf_slice(&double_bounce),
         .recipient = to,
         .cleanup_flags = CLEANUP_FROM_NOTICE,
         .smtputf8 = (r->smtputf8 & 1) != 0,
@@ -63,7 +68,7 @@ static bool is_double_bounce(const struct desk *d, slice sender)
 
     address_split(sender, &local, &domain);
     return slice_eq_case(local, slice_text(d->params->double_bounce_sender)) &&
-           (domain.n == 0 || slice_eq_case(domain, slice_text(d->params->myorigin)));
+           (domain.n == 0 || slice_eq_case(domain, slice_text(d->params->myhostname)));
 }
 
 static bool tells_anyone(const struct report *r, size_t from, size_t count)
@@ -83,6 +88,8 @@ static bool post_to_postmaster(struct report *r, enum audience a, slice class, c
 /* A message without return address cannot come back: only the postmaster may be told. */
 static bool post_null_sender(struct report *r, size_t from, size_t count, deadline by, struct err *err)
 {
+    if (r->kind == TEMPLATE_SUCCESS || r->kind == TEMPLATE_VERIFY)
+        event_info("%.*s: not sending trace/success notification for single-bounce message", S_ARG(r->queue_id));
     if (r->kind != TEMPLATE_FAILURE)
         return true;
     return post_to_postmaster(r, FOR_POSTMASTER_ALONE, S("2bounce"), r->desk->params->double_bounce_notice_recipient, from, count,
@@ -91,9 +98,9 @@ static bool post_null_sender(struct report *r, size_t from, size_t count, deadli
 
 static bool post_double_bounce(const struct report *r)
 {
-    if (r->kind == TEMPLATE_FAILURE)
+    if (r->kind == TEMPLATE_FAILURE || r->kind == TEMPLATE_DELAY)
         event_warning("%.*s: undeliverable postmaster notification discarded", S_ARG(r->queue_id));
-    else if (r->kind != TEMPLATE_DELAY)
+    else
         event_info("%.*s: not sending trace/success notification for double-bounce message", S_ARG(r->queue_id));
     return true;
 }
@@ -122,28 +129,15 @@ bool report_post(struct report *r, deadline by, struct err *err)
     return post_some(r, r->sender, 0, r->count, by, err);
 }
 
-/* "user" + D1 + "rcpt" + D2 + "rcpt-domain" @ domain */
-static void verp_address(slice sender, slice delimiters, slice recipient, struct buf *out)
-{
-    slice local, domain, rcpt_local, rcpt_domain;
-
-    address_split(sender, &local, &domain);
-    address_split(recipient, &rcpt_local, &rcpt_domain);
-    (void)buf_addf(out, "%.*s%c%.*s%c%.*s", S_ARG(local), delimiters.p[0], S_ARG(rcpt_local), delimiters.p[1],
-                   S_ARG(rcpt_domain));
-    if (domain.n > 0)
-        (void)buf_addf(out, "@%.*s", S_ARG(domain));
-}
-
 bool report_post_verp(struct report *r, slice delimiters, deadline by, struct err *err)
 {
     if (delimiters.n != 2)
         return report_post(r, by, err);
     for (size_t i = 0; i < r->count; i++) {
         AUTO_BUF struct buf to = BUF_INIT(20000);
-        const struct recipient *one = &r->entries[i].recipient;
 
-        verp_address(r->sender, delimiters, one->original.n > 0 ? one->original : one->address, &to);
+        if (!verp_address(r->sender, delimiters, &r->entries[i].recipient, &to))
+            return err_set(err, ERR_LIMIT, "%.*s: a VERP address is too long", S_ARG(r->queue_id));
         if (!post_some(r, buf_slice(&to), i, 1, by, err))
             return false;
     }

@@ -160,13 +160,18 @@ static bool write_template(struct page *g, const struct template *t)
     return true;
 }
 
+static bool is_8bit(const struct page *g)
+{
+    return g->encoding != NULL && strcmp(g->encoding, "8bit") == 0;
+}
+
 static bool write_notice(struct page *g, const struct template *t, size_t from, size_t count)
 {
     AUTO_BUF struct buf type = BUF_INIT(1000);
     AUTO_BUF struct buf text = BUF_INIT(LINE_MOST_BYTES);
 
     (void)buf_addf(&type, "text/plain; charset=%.*s",
-                   S_ARG(g->p->smtputf8_enable && slice_eq_case(t->charset, S("us-ascii")) ? S("utf-8") : t->charset));
+                   S_ARG(is_8bit(g) && slice_eq_case(t->charset, S("us-ascii")) ? S("utf-8") : t->charset));
     if (!part(g, "Notification", buf_text(&type), true))
         return false;
     if (g->audience == FOR_SENDER && !write_template(g, t))
@@ -224,7 +229,7 @@ static bool write_message_fields(struct page *g)
     slice sender = g->r->sender;
 
     if (sender.n == 0) {
-        (void)buf_addf(&null_sender, "MAILER-DAEMON@%s", g->p->myorigin);
+        (void)buf_addf(&null_sender, "MAILER-DAEMON@%s", g->p->myhostname);
         sender = buf_slice(&null_sender);
     }
     (void)buf_addf(&name, "X-%s-Sender", g->p->mail_name);
@@ -348,7 +353,8 @@ static bool copy_content(struct page *g, struct queue_reader *reader, bool heade
 /* RFC 3461 gives the sender the choice for failures only; what is long is returned as headers in any case. */
 static bool wants_all(const struct page *g)
 {
-    return g->r->kind == TEMPLATE_FAILURE && g->audience != FOR_POSTMASTER && g->r->ret_flags != RET_HEADERS &&
+    return g->r->kind == TEMPLATE_FAILURE && g->audience != FOR_POSTMASTER &&
+           (g->audience != FOR_SENDER || g->r->ret_flags != RET_HEADERS) &&
            g->r->envelope.size.message_bytes <= g->p->bounce_size_limit;
 }
 
@@ -368,7 +374,7 @@ static bool write_original(struct page *g)
     if (g->r->sender.n > 0)
         add_address(&path, g->r->sender);
     else
-        (void)buf_addf(&path, "MAILER-DAEMON@%s", g->p->myorigin);
+        (void)buf_addf(&path, "MAILER-DAEMON@%s", g->p->myhostname);
     return part(g, buf_text(&description),
                 g->global ? (all ? "message/global" : "message/global-headers")
                           : (all ? "message/rfc822" : "text/rfc822-headers"),

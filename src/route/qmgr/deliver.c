@@ -9,6 +9,7 @@
 #include "core/base/bug.h"
 #include "core/base/file.h"
 #include "core/net/endpoint.h"
+#include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/proto/delivery.h"
 #include "mail/queue/dir.h"
@@ -20,6 +21,7 @@
 enum {
     MOST_ASKING = 2, /* connections of one transport on which no agent has said hello */
     AGENT_ARENA_BYTES = 256 * 1024,
+    ADDRESS_MOST = 16384,
 };
 
 static const char unavailable[] = "4.3.0 mail transport unavailable";
@@ -83,6 +85,8 @@ static int64_t request_flags(const struct message *m, const struct destination *
 
     if (m->envelope.inspect.n == 0)
         flags |= DELIVERY_MARK_DONE;
+    if (finish_confirms_delay(m))
+        flags |= DELIVERY_LATE;
     if (d->back_to_back)
         flags |= DELIVERY_CACHE_LOAD | DELIVERY_CACHE_STORE;
     return flags;
@@ -98,8 +102,17 @@ static int64_t utf8_needs(const struct entry *e, int64_t sendopts)
     return sendopts;
 }
 
+/* The one recipient of the entry has a sender of his own. */
+static slice sender_of(const struct entry *e, const struct envelope *v, struct buf *room)
+{
+    if (v->verp.n != 2 || v->sender.n == 0 || e->count != 1 || !verp_address(v->sender, v->verp, &e->recipients[0], room))
+        return v->sender;
+    return buf_slice(room);
+}
+
 static bool send_request(struct stream *s, const struct entry *e, struct err *err)
 {
+    AUTO_BUF struct buf sender = BUF_INIT(ADDRESS_MOST);
     const struct message *m = ((const struct batch *)e->owner)->message;
     const struct envelope *v = &m->envelope;
     const struct message_times times = {.arrival_us = v->arrival_us, .active_us = m->active_us};
@@ -108,7 +121,7 @@ static bool send_request(struct stream *s, const struct entry *e, struct err *er
     struct delivery_request request = {
         .flags = request_flags(m, e->destination), .queue_name = S(QUEUE_ACTIVE), .queue_id = message_id(m),
         .offset = v->size.data_offset, .size = v->size.content_bytes, .nexthop = slice_text(e->destination->nexthop),
-        .encoding = v->encoding, .smtputf8 = utf8_needs(e, v->sendopts), .sender = v->sender, .envelope_id = v->envelope_id,
+        .encoding = v->encoding, .smtputf8 = utf8_needs(e, v->sendopts), .sender = sender_of(e, v, &sender), .envelope_id = v->envelope_id,
         .ret_flags = v->ret_flags, .time = {bytes, sizeof bytes}, .log_client_name = v->client_name,
         .log_client_address = v->client_address, .log_client_port = v->client_port,
         .log_protocol_name = v->protocol_name, .log_helo_name = v->helo_name, .sasl_method = v->sasl_method,

@@ -83,12 +83,17 @@ static void kill_trace_record(struct message *m)
         event_warning("%s: cannot turn its trace record off", path);
 }
 
+bool finish_confirms_delay(const struct message *m)
+{
+    return qmgr.params->confirm_delay_cleared && m->envelope.warn_time < 0;
+}
+
 static void report_trace(struct message *m)
 {
     char path[QUEUE_PATH_MOST];
     struct stat st;
 
-    if (m->envelope.trace_flags == 0 && (m->envelope.size.qmgr_flags & NOTIFY_SUCCESS << 1) == 0)
+    if (m->envelope.trace_flags == 0 && !finish_confirms_delay(m) && (m->envelope.size.qmgr_flags & NOTIFY_SUCCESS << 1) == 0)
         return;
     if (!message_path(m, TRACE_SERVICE, path) || stat(path, &st) != 0)
         return;

@@ -9,5 +9,7 @@
 void finish_entry(struct batch *b);
 /* After a batch was routed: B may have no entries at all. */
 void finish_routed(struct batch *b);
+/* The sender was warned of a delay, and wants to know when it is over (confirm_delay_cleared). */
+bool finish_confirms_delay(const struct message *m);
 
 #endif
