@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
+#include "core/base/cut.h"
 #include "core/base/file.h"
 #include "deliver/smtp/greet.h"
 #include "mail/events/events.h"
@@ -19,6 +20,7 @@ static struct connection *connection_new(const struct destination *d, const stru
     list_init(&c->idle);
     c->key = xstrndup(d->text.p, d->text.n);
     c->settings = settings;
+    transcript_init(&c->transcript, settings->notice_classes & NOTICE_PROTOCOL);
     c->queue_id = queue_id;
     c->grow_old = deadline_in(settings->connection_reuse_time_limit_us);
     (void)snprintf(c->host, sizeof c->host, "%.*s", S_ARG(t->host));
@@ -43,8 +45,27 @@ void connection_close(struct connection *c, bool bye)
     timer_clear(&c->expiry);
     list_remove(&c->idle);
     stream_close(c->stream);
+    transcript_done(&c->transcript);
     free(c->key);
     free(c);
+}
+
+void connection_note(struct connection *c, slice line)
+{
+    transcript_add(&c->transcript, false, line);
+}
+
+void connection_tell_postmaster(struct connection *c)
+{
+    AUTO_BUF struct buf before = BUF_INIT(1000);
+    struct err err;
+
+    (void)buf_addf(&before, "Unexpected response from %s.", c->relay);
+    const struct transcript_notice n = {.who = c->settings->lmtp ? "LMTP client" : "SMTP client",
+                                        .peer = slice_text(c->relay),
+                                        .before = buf_text(&before)};
+    if (!transcript_send(&c->transcript, &n, deadline_in(c->settings->params->ipc_timeout_us), &err))
+        event_warning("notice to the postmaster about %s: %s", c->relay, err.text);
 }
 
 void connection_part(struct connection *c)
@@ -54,6 +75,9 @@ void connection_part(struct connection *c)
     struct reply reply;
     struct err err;
 
+    if (!c->broken && !c->said_quit)
+        connection_note(c, S("QUIT"));
+    connection_tell_postmaster(c);
     if (c->broken || c->settings->skip_quit_response) {
         connection_close(c, true);
         return;
@@ -70,7 +94,7 @@ void connection_part(struct connection *c)
 
 static void tell_oddity(void *arg, enum reply_oddity what, slice text)
 {
-    const struct connection *c = arg;
+    struct connection *c = arg;
 
     switch (what) {
     case REPLY_LINE_LONG:
@@ -81,6 +105,8 @@ static void tell_oddity(void *arg, enum reply_oddity what, slice text)
                       S_ARG(slice_head(text, 30)));
         break;
     case REPLY_STRAY:
+        transcript_add(&c->transcript, true, text);
+        transcript_blame(&c->transcript, NOTICE_PROTOCOL);
         if ((c->features & HAS_PIPELINING) == 0)
             break;
         event_warning("%.*s: non-%s response from %s: %.*s", S_ARG(c->queue_id), c->settings->lmtp ? "LMTP" : "ESMTP",
@@ -120,7 +146,14 @@ bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_
     const struct reply_watch watch = {tell_oddity, client_map_is_empty(c->settings, MAP_REPLY) ? NULL : replace_line,
                                       c};
 
-    return reply_read(c->stream, arena, deadline_in(timeout_us), &watch, reply, err);
+    slice rest, line;
+
+    if (!reply_read(c->stream, arena, deadline_in(timeout_us), &watch, reply, err))
+        return false;
+    for (rest = reply->text; cut_field(&rest, '\n', &line);)
+        if (reply_line_parse(line, &(struct reply_line){0})) /* what is none has been noted as it came */
+            transcript_add(&c->transcript, true, line);
+    return true;
 }
 
 bool connection_ask(struct connection *c, slice line, int64_t timeout_us, struct arena *arena, struct reply *reply,
@@ -128,6 +161,7 @@ bool connection_ask(struct connection *c, slice line, int64_t timeout_us, struct
 {
     deadline by = deadline_in(timeout_us);
 
+    connection_note(c, line);
     return stream_write(c->stream, line, by, err) && stream_write(c->stream, S("\r\n"), by, err) &&
            stream_flush(c->stream, by, err) && connection_hear(c, arena, timeout_us, reply, err);
 }

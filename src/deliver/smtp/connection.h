@@ -7,6 +7,7 @@
 #include "core/base/list.h"
 #include "core/io/stream.h"
 #include "deliver/smtp/destination.h"
+#include "mail/content/transcript.h"
 #include "mail/smtp/reply.h"
 
 /* What EHLO offered, and what we make use of or may be told to leave alone. */
@@ -39,6 +40,7 @@ struct connection {
     struct timer expiry; /* while idle */
     bool broken;         /* not to be used again, nor worth a QUIT */
     bool said_quit;
+    struct transcript transcript; /* since the last message */
     slice queue_id; /* of the message on it, for the log; on loan */
 };
 
@@ -64,6 +66,10 @@ MUST_CHECK bool connection_hear(struct connection *c, struct arena *arena, int64
 /* "LINE CRLF" and its reply. */
 MUST_CHECK bool connection_ask(struct connection *c, slice line, int64_t timeout_us, struct arena *arena,
                                struct reply *reply, struct err *err);
+/* What was said other than by connection_ask(), for the transcript: a line, with or without its end. */
+void connection_note(struct connection *c, slice line);
+/* The end of a message on this connection: the postmaster gets the transcript when the server broke the protocol. */
+void connection_tell_postmaster(struct connection *c);
 /* Says QUIT unless broken; waits for the answer when the settings want it (suspends); closes. */
 void connection_part(struct connection *c);
 /* Closes at once, without suspending.  With BYE, sends QUIT without waiting for the answer. */

@@ -3,6 +3,7 @@
 #include "core/base/cut.h"
 #include "core/net/endpoint.h"
 #include "mail/address/client.h"
+#include "mail/content/transcript.h"
 #include "mail/events/events.h"
 
 /* clang-format off */
@@ -66,6 +67,7 @@ void settings_init(struct settings *s, struct params *p, bool lmtp)
     else
         init_smtp(s, p);
     s->params = p;
+    s->notice_classes = transcript_classes(p);
     init_look_up(s, lmtp ? p->lmtp_host_lookup : p->smtp_host_lookup);
     s->keeps_eight_bits = p->disable_mime_output_conversion;
 }

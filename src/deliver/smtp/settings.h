@@ -53,6 +53,7 @@ struct settings {
     const char *discard_keywords;    /* smtp_discard_ehlo_keywords, lmtp_discard_lhlo_keywords */
     const char *prefix;              /* "smtp", "lmtp" */
     const char *default_port;        /* smtp_tcp_port, lmtp_tcp_port */
+    unsigned notice_classes;         /* of notify_classes: mail/content/transcript.h */
     bool lmtp;                       /* one reply per recipient after the dot; no HELO, no MX */
     bool only_helo;                  /* smtp_never_send_ehlo */
     bool ehlo_where_said;            /* not smtp_always_send_ehlo: only to a server that calls itself ESMTP */

@@ -6,6 +6,7 @@
 #include "mail/agent/filter.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
+#include "mail/syntax/address.h"
 
 static struct settings settings;
 static struct dns *resolver;
@@ -32,12 +33,25 @@ static void connected_now(struct delivery *d, const struct connection *c)
     d->request->times.connection_reuses = (int)c->uses;
 }
 
+/* About a notice nobody needs another one. */
+static bool is_notice(slice sender)
+{
+    slice local, domain;
+
+    address_split(sender, &local, &domain);
+    return sender.n == 0 || slice_eq_case(local, slice_text(service_params()->double_bounce_sender));
+}
+
 static void leave(struct delivery *d, struct connection *c)
 {
-    if (d->keep && !c->broken)
+    if (is_notice(d->request->wire.sender))
+        transcript_forget(&c->transcript);
+    if (d->keep && !c->broken) {
+        connection_tell_postmaster(c);
         cache_put(c);
-    else
+    } else {
         connection_part(c);
+    }
 }
 
 /* Are connections to DEST used again: because qmgr asks for it by FLAG, or always (smtp_connection_cache_destinations)?

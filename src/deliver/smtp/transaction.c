@@ -30,7 +30,16 @@ static bool hear(struct talk *t, int64_t timeout_us, struct reply *reply)
 
 static bool write_line(struct talk *t, slice line, int64_t timeout_us)
 {
+    connection_note(t->c, line);
     return stream_write(t->c->stream, line, deadline_in(timeout_us), &t->err);
+}
+
+/* "I do not know that command", and what is no answer at all to COMMAND, are no fault of the mail. */
+static struct outcome said(const struct talk *t, const struct reply *reply, const char *command)
+{
+    if (reply->code < 400 || (reply->code >= 500 && reply->code < 510))
+        transcript_blame(&t->c->transcript, NOTICE_PROTOCOL);
+    return verdict_said(t->c, reply, command, t->arena);
 }
 
 /* How ADDRESS stands in a command. */
@@ -81,7 +90,7 @@ static bool hear_mail(struct talk *t, bool *refused)
         return false;
     *refused = reply.code / 100 != 2;
     if (*refused) {
-        struct outcome o = verdict_said(t->c, &reply, "MAIL FROM", t->arena);
+        struct outcome o = said(t, &reply, "MAIL FROM");
 
         delivery_answer_all(t->d, RCPT_TODO, &o);
     }
@@ -91,11 +100,13 @@ static bool hear_mail(struct talk *t, bool *refused)
 /* The end of a recipient by the answer to COMMAND: taken, or not. */
 static struct outcome delivered(const struct talk *t, const struct reply *reply, const char *command)
 {
-    struct outcome o = verdict_said(t->c, reply, command, t->arena);
     bool is_final = (t->c->features & HAS_DSN) != 0 || (t->settings->lmtp && t->settings->assume_final);
 
+    struct outcome o;
+
     if (reply->code / 100 != 2)
-        return o;
+        return said(t, reply, command);
+    o = verdict_said(t->c, reply, command, t->arena);
     o.kind = OUTCOME_DELIVERED;
     o.dsn = reply->dsn;
     o.reason = o.diag_text;
@@ -124,7 +135,7 @@ static bool hear_rcpt(struct talk *t, size_t i, bool mail_refused, size_t *accep
         ++*accepted;
         return true;
     }
-    o = verdict_said(t->c, &reply, "RCPT TO", t->arena);
+    o = said(t, &reply, "RCPT TO");
     delivery_tell_if_passing(t->d, &o);
     delivery_answer(t->d, i, &o);
     return true;
@@ -146,7 +157,7 @@ static bool hear_data(struct talk *t, size_t accepted, bool *go)
     }
     if (*go || accepted == 0)
         return true;
-    o = verdict_said(t->c, &reply, "DATA", t->arena);
+    o = said(t, &reply, "DATA");
     if (reply.code / 100 == 2)
         o.reason = arena_format(t->arena, o.reason, "Protocol error: %.*s", S_ARG(o.reason));
     delivery_answer_all(t->d, RCPT_ACCEPTED, &o);

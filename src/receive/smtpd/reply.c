@@ -1,5 +1,6 @@
 #include <stdarg.h>
 
+#include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
 #include "receive/smtpd/session.h"
@@ -22,6 +23,33 @@ static void soften(const struct session *s, char *text, size_t n)
         text[4] = '4';
 }
 
+/* Whose fault a refusal tells of, where its words alone are known. */
+static enum notice_class class_of(const struct session *s, slice text)
+{
+    struct dsn_code dsn = {0};
+    unsigned code = 0;
+
+    if (!cut_uint(&text, 3, 3, &code) || code == 421 || code == 459)
+        return 0;
+    (void)cut_blanks(&text);
+    (void)cut_dsn_code(&text, &dsn);
+    if (dsn.subject == 7 || (dsn.subject == 5 && dsn.detail == 3))
+        return NOTICE_POLICY;
+    if (dsn.subject == 3 && dsn.detail == 4)
+        return s->where == COMMAND_MAIL ? NOTICE_POLICY : NOTICE_BOUNCE;
+    if (dsn.subject == 3)
+        return dsn.detail == 5 ? NOTICE_SOFTWARE : NOTICE_RESOURCE;
+    return NOTICE_PROTOCOL;
+}
+
+static void record_reply(struct session *s, slice text)
+{
+    transcript_add(&s->transcript, false, text);
+    if (text.n > 0 && (text.p[0] == '4' || text.p[0] == '5'))
+        transcript_blame(&s->transcript, s->blame != 0 ? s->blame : class_of(s, text));
+    s->blame = 0;
+}
+
 bool session_say(struct session *s, const char *format, ...)
 {
     AUTO_BUF struct buf line = BUF_INIT(REPLY_MOST + 2);
@@ -42,6 +70,7 @@ bool session_say(struct session *s, const char *format, ...)
     if (text[0] == '4' || text[0] == '5')
         s->errors++;
     (void)buf_add(&line, slice_of(text, (size_t)n));
+    record_reply(s, buf_slice(&line));
     (void)buf_add(&line, S("\r\n"));
     if (!stream_write(s->stream, buf_slice(&line), session_by(s), &err)) {
         session_log_lost(s, err.kind == ERR_TIMEOUT ? "timeout" : "lost connection");
@@ -76,6 +105,14 @@ void session_log_action(struct session *s, const char *verb, const char *where, 
     event_info("%s", buf_text(&line));
 }
 
+/* A recipient that does not exist is no matter of policy. */
+static enum notice_class class_of_answer(const struct policy_answer *a)
+{
+    if (a->dsn.class == 4 && a->dsn.subject == 3)
+        return a->dsn.detail == 5 ? NOTICE_SOFTWARE : NOTICE_RESOURCE;
+    return slice_find_slice(a->text, S("User unknown")) != SLICE_NONE ? NOTICE_BOUNCE : NOTICE_POLICY;
+}
+
 bool session_refuse(struct session *s, const char *where, const struct policy_answer *a, slice recipient)
 {
     AUTO_BUF struct buf text = BUF_INIT(REPLY_MOST);
@@ -84,6 +121,7 @@ bool session_refuse(struct session *s, const char *where, const struct policy_an
     dsn_code_print(a->dsn, dsn);
     (void)buf_addf(&text, "%d %s %.*s", a->code, dsn, S_ARG(a->text));
     session_log_action(s, "reject", where, buf_slice(&text), recipient);
+    s->blame = class_of_answer(a);
     if (!session_say(s, "%s", buf_text(&text)))
         return false;
     if (a->disconnect)
@@ -133,6 +171,7 @@ void session_log_lost(struct session *s, const char *what)
 {
     if (s->ended)
         return;
+    s->aborted = what;
     if (s->data_bytes >= 0 && (s->where == COMMAND_DATA || s->where == COMMAND_BDAT))
         event_info("%s after %s (%lld bytes) from %.*s", what, words[s->where], (long long)s->data_bytes,
                    S_ARG(s->client_label));

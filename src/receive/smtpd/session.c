@@ -17,6 +17,7 @@ static bool punish(struct session *s, unsigned errors_before)
     if (s->errors < (unsigned)c->smtpd_hard_error_limit)
         return true;
     session_log_lost(s, "too many errors");
+    s->blame = NOTICE_PROTOCOL;
     (void)session_say(s, "421 4.7.0 %s Error: too many errors", c->myhostname);
     return false;
 }
@@ -81,6 +82,7 @@ static bool run_line(struct session *s, slice line, bool bare)
         return false;
     }
     s->before_command = false;
+    transcript_add(&s->transcript, true, line);
     return session_dispatch(s, line);
 }
 
@@ -98,10 +100,24 @@ static bool one_command(struct session *s)
 static void session_done(struct session *s)
 {
     transaction_reset(s);
+    transcript_done(&s->transcript);
     arena_done(&s->message_arena);
     arena_done(&s->forwarded_arena);
     arena_done(&s->identity_arena);
     arena_done(&s->arena);
+}
+
+static void tell_postmaster(struct session *s)
+{
+    char why[100] = "";
+    const struct transcript_notice notice = {.who = "SMTP server", .peer = s->client_label, .after = why};
+    struct err err;
+
+    if (s->aborted != NULL)
+        (void)snprintf(why, sizeof why, "Session aborted, reason: %s", s->aborted);
+
+    if (!transcript_send(&s->transcript, &notice, deadline_in(s->world->params->ipc_timeout_us), &err))
+        event_warning("notice to the postmaster about %.*s: %s", S_ARG(s->client_label), err.text);
 }
 
 void session_run(const struct smtpd_world *world, struct stream *stream)
@@ -119,6 +135,7 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
     };
     struct err err;
 
+    transcript_init(&s.transcript, transcript_classes(world->params));
     peer_identify(&s);
     event_info("connect from %.*s", S_ARG(s.client_label));
     s.ended = !limits_connect(&s) || !session_note_early_talk(&s);
@@ -133,5 +150,6 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
     limits_disconnect(&s);
     session_log_disconnect(&s);
     if (!stream_flush(stream, session_by(&s), &err))
-        return; /* the client has left without its last words */
+        s.ended = true; /* the client has left without its last words */
+    tell_postmaster(&s);
 }

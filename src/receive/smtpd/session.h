@@ -9,6 +9,7 @@
 #include "core/base/arena.h"
 #include "core/io/stream.h"
 #include "mail/content/submit.h"
+#include "mail/content/transcript.h"
 #include "mail/policy/policy.h"
 #include "mail/proto/cleanup.h"
 
@@ -118,6 +119,9 @@ struct session {
     bool is_limited;       /* what it does is counted */
     bool is_counted;       /* among the open connections */
     struct policy_deferral if_permit; /* from the lists asked before RCPT; text in ARENA */
+    struct transcript transcript;
+    enum notice_class blame; /* of the next reply; 0: as its code has it */
+    const char *aborted;     /* what ended it too early: "lost connection"; NULL */
     bool ended;
     struct transaction t;
 };

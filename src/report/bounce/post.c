@@ -1,5 +1,6 @@
 #include "core/base/clock.h"
 #include "core/base/cut.h"
+#include "mail/content/transcript.h"
 #include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
@@ -7,16 +8,6 @@
 #include "report/bounce/report.h"
 
 enum { ADDRESS_MOST = 16384 };
-
-static bool has_class(const struct desk *d, slice class)
-{
-    slice list = slice_text(d->params->notify_classes), word;
-
-    while (cut_word(&list, ", \t\r\n", &word))
-        if (slice_eq_case(word, class))
-            return true;
-    return false;
-}
 
 /* "sender non-delivery notification" and so on. */
 static const char *kind_text(const struct report *r, enum audience a)
@@ -82,7 +73,7 @@ static bool tells_anyone(const struct report *r, size_t from, size_t count)
 static bool post_to_postmaster(struct report *r, enum audience a, slice class, const char *to, size_t from, size_t count,
                                deadline by, struct err *err)
 {
-    return !has_class(r->desk, class) || send(r, a, slice_text(to), from, count, by, err);
+    return !notice_class_is_wanted(r->desk->params, class) || send(r, a, slice_text(to), from, count, by, err);
 }
 
 /* A message without return address cannot come back: only the postmaster may be told. */

@@ -8,7 +8,9 @@
 #include "mail/syntax/date.h"
 #include "mail/syntax/xtext.h"
 #include "report/bounce/report.h"
-#include "report/bounce/wrap.h"
+#include "mail/content/wrap.h"
+
+enum { INDENT = 4 };
 
 enum { LINE_MOST_BYTES = 64 * 1024 };
 
@@ -50,7 +52,7 @@ static bool wrapped(struct page *g, slice text)
     bool first = true;
 
     while (text.n > 0) {
-        wrap_next(&text, first, &one);
+        wrap_next(&text, first, INDENT, &one);
         first = false;
         if (!line(g, buf_slice(&one)))
             return false;

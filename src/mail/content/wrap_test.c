@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "core/base/attributes.h"
-#include "report/bounce/wrap.h"
+#include "mail/content/wrap.h"
 
 #define TEN "123456789 "
 
@@ -34,7 +34,7 @@ static void lines(void **state)
         slice rest = rows[i].in;
 
         for (size_t n = 0; rest.n > 0; n++) {
-            wrap_next(&rest, n == 0, &line);
+            wrap_next(&rest, n == 0, 4, &line);
             if (n >= COUNT_OF(rows[i].lines) || !slice_eq(buf_slice(&line), rows[i].lines[n]))
                 fail_msg("%s: line %zu is \"%s\"", rows[i].name, n, buf_text(&line));
         }
@@ -51,7 +51,7 @@ static void blanks_alone_end(void **state)
     memset(blanks, ' ', sizeof blanks);
     for (int n = 0; rest.n > 0; n++) {
         assert_true(n < 10);
-        wrap_next(&rest, n == 0, &line);
+        wrap_next(&rest, n == 0, 4, &line);
     }
 }
 
