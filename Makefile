@@ -57,6 +57,7 @@ PROVEN = harness \
 	compat/verify \
 	compat/handover \
 	compat/notices \
+	compat/test_flush.py \
 	compat/swap \
 	crash
 

@@ -34,11 +34,9 @@ static enum flush_status log_of(slice site, struct buf *name)
     struct err err;
     deadline by = deadline_in(service_params()->ipc_timeout_us);
 
-    if (!site_log_name(site, name))
-        return FLUSH_BAD;
     switch (match_list_has(domains, site, S(""), by, &err)) {
     case TABLE_FOUND:
-        return FLUSH_OK;
+        return site_log_name(site, name) ? FLUSH_OK : FLUSH_BAD;
     case TABLE_FAILED:
         return refused(&err);
     default:
