@@ -247,6 +247,7 @@ static void client(struct stream *s)
 
 static bool pre_start(struct service_run *run, struct err *err)
 {
+    AUTO_BUF struct buf warnings = BUF_INIT(65536);
     const char *file = run->params->bounce_template_file;
 
     desk.params = run->params;
@@ -256,11 +257,10 @@ static bool pre_start(struct service_run *run, struct err *err)
     buf_init(&desk.template_text, 1 << 20);
     if (file[0] == '\0')
         return true;
-    if (!file_read_path(file, &desk.template_text, err) ||
-        !templates_parse(buf_slice(&desk.template_text), &desk.templates, err)) {
+    if (!file_read_path(file, &desk.template_text, err))
         event_warning("%s: %s -- using built-in templates", file, err->text);
-        templates_init(&desk.templates);
-    }
+    templates_parse(buf_slice(&desk.template_text), file, &desk.templates, &warnings);
+    event_warning_lines(buf_slice(&warnings));
     return true;
 }
 

@@ -4,6 +4,13 @@
 #include "core/base/clock.h"
 #include "core/base/cut.h"
 
+const char *template_kind_name(enum template_kind kind)
+{
+    static const char *const names[TEMPLATE_KINDS] = {"failure", "delay", "success", "verify"};
+
+    return names[kind];
+}
+
 #define SIGNATURE "\n                   The mail system\n"
 
 static const struct template built_in[TEMPLATE_KINDS] = {
@@ -137,41 +144,125 @@ bool template_expand(const struct template *t, struct params *p, struct buf *out
     return !out->overflow;
 }
 
+/* Is NAME a time US, not 0, that is less than one of its unit? */
+static bool is_zero(slice name, slice stem, int64_t us, slice *unit)
+{
+    slice rest = name;
+
+    if (us == 0 || !cut_prefix(&rest, stem))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (slice_eq(rest, units[i].name) && us / SECONDS(1) / units[i].seconds == 0) {
+            *unit = rest;
+            return true;
+        }
+    return false;
+}
+
+bool template_has_zero(const struct template *t, const struct params *p, slice *name, slice *unit)
+{
+    slice s = t->text, plain;
+
+    while (cut_until(&s, '$', &plain)) {
+        if (!cut_char(&s, '{'))
+            (void)cut_char(&s, '(');
+        if (cut_while(&s, is_name_byte, name) &&
+            (is_zero(*name, S("delay_warning_time_"), p->delay_warning_time_us, unit) ||
+             is_zero(*name, S("maximal_queue_lifetime_"), p->maximal_queue_lifetime_us, unit)))
+            return true;
+    }
+    return false;
+}
+
 /* ---- files ---- */
 
-static bool take_header(slice line, struct template *t)
+
+/* One template of a file, as far as it has been looked at. */
+struct reading {
+    struct template of;
+    size_t kind;
+    const char *file;
+    struct buf *warnings;
+    bool bad; /* the one that was there before stays */
+};
+
+static void reject(struct reading *r, const char *what, slice label, const char *more)
+{
+    r->bad = true;
+    (void)buf_addf(r->warnings, "%s: %s%s%.*s%s%s in %s template -- ignoring this template\n", r->file, what,
+                   label.n > 0 ? " \"" : "", S_ARG(label), label.n > 0 ? "\" " : "", more, template_kind_name(r->kind));
+}
+
+static bool is_ascii(slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 128)
+            return false;
+    return true;
+}
+
+/* False: no header, so the text begins here. */
+static bool take_header(slice line, struct reading *r)
 {
     struct {
         slice name;
         slice *to;
     } rows[] = {
-        {S("charset:"), &t->charset},
-        {S("from:"), &t->from},
-        {S("subject:"), &t->subject},
-        {S("postmaster-subject:"), &t->postmaster_subject},
+        {S("Charset"), &r->of.charset},
+        {S("From"), &r->of.from},
+        {S("Subject"), &r->of.subject},
+        {S("Postmaster-Subject"), &r->of.postmaster_subject},
     };
+    bool for_postmaster = r->kind == TEMPLATE_FAILURE || r->kind == TEMPLATE_DELAY;
+    slice label;
 
+    if (!cut_until(&line, ':', &label) || label.n == 0 || slice_find(label, ' ') != SLICE_NONE)
+        return false;
+    line = slice_trim(line);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (cut_prefix_case(&line, rows[i].name)) {
-            *rows[i].to = slice_trim(line);
-            return true;
-        }
+        if (!slice_eq_case(label, rows[i].name))
+            continue;
+        if (line.n == 0)
+            reject(r, "empty", label, "header value");
+        else if (!is_ascii(line))
+            reject(r, "non-ASCII", label, "header value");
+        else if (rows[i].to == &r->of.postmaster_subject && !for_postmaster)
+            reject(r, "inapplicable", label, "header label");
+        *rows[i].to = line;
+        return true;
     }
-    return false;
+    reject(r, "unknown", label, "header label");
+    return true;
+}
+
+static void check_text(struct reading *r)
+{
+    if (r->of.text.n == 0) {
+        reject(r, "missing message text", S(""), "");
+    } else if (!is_ascii(r->of.text) && slice_eq_case(r->of.charset, S("us-ascii"))) {
+        r->bad = true;
+        (void)buf_addf(r->warnings,
+                       "%s: 8-bit message text in %s template\n"
+                       "please specify a charset value other than us-ascii\n"
+                       "-- ignoring this template for now\n",
+                       r->file, template_kind_name(r->kind));
+    }
 }
 
 /* BODY is what stands between the marks. */
-static void take_template(slice body, struct template *t)
+static void take_template(slice body, struct reading *r)
 {
     slice rest = body, line;
 
-    while (cut_field(&rest, '\n', &line) && take_header(line, t))
+    while (!r->bad && cut_field(&rest, '\n', &line) && take_header(line, r))
         body = rest;
     /* One empty line parts headers and text. */
     rest = body;
     if (cut_field(&rest, '\n', &line) && slice_trim(line).n == 0)
         body = rest;
-    t->text = body;
+    r->of.text = body;
+    if (!r->bad)
+        check_text(r);
 }
 
 static bool template_index(slice name, size_t *index)
@@ -188,35 +279,50 @@ static bool template_index(slice name, size_t *index)
     return false;
 }
 
-bool templates_parse(slice text, struct templates *t, struct err *err)
+/* Cuts what stands before the line MARK off *TEXT; without one all of it.  *NUMBER counts lines. */
+static slice cut_body(slice *text, slice mark, int *number, bool *ended)
 {
-    struct templates read = *t;
-    slice line, name;
-    int number = 0;
+    slice body = *text, line;
 
-    while (cut_field(&text, '\n', &line)) {
-        slice body = text, mark, each = {0};
-        size_t index = 0;
+    *ended = false;
+    while (!*ended && cut_field(text, '\n', &line)) {
+        ++*number;
+        *ended = slice_eq(slice_trim_end(line), mark);
+        if (*ended)
+            body.n = (size_t)(line.p - body.p);
+    }
+    return body;
+}
 
-        number++;
+void templates_parse(slice text, const char *file, struct templates *t, struct buf *warnings)
+{
+    struct reading r = {.file = file, .warnings = warnings};
+    slice line, name, mark, body;
+    int number = 1;
+    bool ended;
+
+    for (; cut_field(&text, '\n', &line); number++) {
         line = slice_trim(line);
         if (line.n == 0 || line.p[0] == '#')
             continue;
-        if (!cut_until(&line, '=', &name) || !template_index(slice_trim(name), &index))
-            return err_set(err, ERR_SYNTAX, "line %d: unknown template name", number);
-        mark = slice_trim(line);
-        if (!cut_prefix(&mark, S("<<")) || mark.n == 0)
-            return err_set(err, ERR_SYNTAX, "line %d: expected \"<<\" and an end mark", number);
-        for (;;) {
-            if (!cut_field(&text, '\n', &each))
-                return err_set(err, ERR_SYNTAX, "no line \"%.*s\" ends the template of line %d", S_ARG(mark), number);
-            if (slice_eq(slice_trim_end(each), mark))
-                break;
+        mark = (slice){0};
+        if (!cut_until(&line, '=', &name) || (mark = slice_trim(line), !cut_prefix(&mark, S("<<"))) ||
+            (mark = slice_trim(mark)).n == 0) {
+            (void)buf_addf(warnings, "%s, line %d: expected: name = <<mark -- ignoring this line\n", file, number);
+            continue;
         }
-        take_template(slice_of(body.p, (size_t)(each.p - body.p)), &read.of[index]);
-        for (size_t i = 0; i < (size_t)(text.p - body.p); i++)
-            number += body.p[i] == '\n';
+        body = cut_body(&text, mark, &number, &ended);
+        if (!ended)
+            (void)buf_addf(warnings, "%s, line %d: missing \"%.*s\" end marker\n", file, number + 1, S_ARG(mark));
+        if (!template_index(slice_trim(name), &r.kind)) {
+            (void)buf_addf(warnings, "%s, line %d: unknown template name: %.*s -- ignoring this template\n", file,
+                           number + 1, S_ARG(slice_trim(name)));
+            continue;
+        }
+        r.of = t->of[r.kind];
+        r.bad = false;
+        take_template(body, &r);
+        if (!r.bad)
+            t->of[r.kind] = r.of;
     }
-    *t = read;
-    return true;
 }

@@ -22,11 +22,16 @@ struct templates {
 
 /* The built-in ones. */
 void templates_init(struct templates *t);
-/* Takes those that TEXT, a template file, has.  Pure; slices point into TEXT.  ERR_SYNTAX names the line. */
-MUST_CHECK bool templates_parse(slice text, struct templates *t, struct err *err);
+/* Takes those that TEXT, the template file FILE, has and that are good.  Pure; slices point into TEXT.  What is wrong goes to
+ * WARNINGS, a line each. */
+void templates_parse(slice text, const char *file, struct templates *t, struct buf *warnings);
 
 /* Expands the names in a template's text: main.cf parameters, and delay_warning_time_UNIT, maximal_queue_lifetime_UNIT
  * with UNIT seconds, minutes, hours, days or weeks ("words" in built-in texts: "4 hours"). */
 bool template_expand(const struct template *t, struct params *p, struct buf *out);
+/* "failure" */
+const char *template_kind_name(enum template_kind kind);
+/* The first time in T's text that is not 0 and whose unit makes it so, NAME and its UNIT; false: there is none. */
+bool template_has_zero(const struct template *t, const struct params *p, slice *name, slice *unit);
 
 #endif

@@ -3,12 +3,13 @@
 
 #include "core/base/attributes.h"
 #include "core/base/cut.h"
+#include "mail/content/wrap.h"
+#include "mail/events/events.h"
 #include "mail/queue/reader.h"
 #include "mail/syntax/address.h"
 #include "mail/syntax/date.h"
 #include "mail/syntax/xtext.h"
 #include "report/bounce/report.h"
-#include "mail/content/wrap.h"
 
 enum { INDENT = 4 };
 
@@ -148,11 +149,26 @@ static bool part(struct page *g, const char *description, const char *type, bool
 
 /* ---- the notice ---- */
 
+/* The reader would be told of nothing. */
+static void warn_of_zero(const struct page *g, const struct template *t)
+{
+    const char *kind = template_kind_name(g->r->kind);
+    slice name, unit;
+
+    if (!template_has_zero(t, g->p, &name, &unit))
+        return;
+    event_warning("%s: zero result in %s template conversion of parameter \"%.*s\"", g->p->bounce_template_file, kind,
+                  S_ARG(name));
+    event_warning("please reduce time unit \"%.*s\" of \"%.*s\" in %s template", S_ARG(unit), S_ARG(name), kind);
+    event_warning("for instructions see the bounce(5) manual");
+}
+
 static bool write_template(struct page *g, const struct template *t)
 {
     AUTO_BUF struct buf text = BUF_INIT(1 << 20);
     slice rest, one;
 
+    warn_of_zero(g, t);
     if (!template_expand(t, g->r->desk->params, &text))
         return err_set(g->err, ERR_LIMIT, "bounce template is too long");
     rest = buf_slice(&text);

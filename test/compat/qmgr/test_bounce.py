@@ -190,3 +190,21 @@ def test_own_words(swapped: Maker) -> None:
     report, (notice, _, _) = parts(system.wait_mailbox("alice")[0])
     assert report["Subject"] == "Oh dear" and report["From"] == "Daemon <MAILER-DAEMON@mx.test.invalid>"
     assert notice.get_payload().startswith("On mx.test.invalid for $5.\n")
+
+
+def test_bad_words(swapped: Maker) -> None:
+    """What is wrong with one template is no reason to do without the others."""
+    system: Postfix = swapped("bounce", ["bounce_template_file = /etc/postfix/bounce.cf"])
+    system.room.write("/etc/postfix/bounce.cf", "success_template = <<EOF\nSubject: Hooray\nPostmaster-Subject: x\n\nDone.\nEOF\n"
+                      "failure_template = <<END\nSubject: Oh dear\n\nAfter ${maximal_queue_lifetime_weeks} weeks.\nEND\n")
+    system.send("nosuch", sender=SENDER)
+    report, (notice, _, _) = parts(system.wait_mailbox("alice")[0])
+    assert report["Subject"] == "Oh dear" and notice.get_payload().startswith("After 0 weeks.\n")
+    system.run(["sendmail", "-i", "-f", SENDER, "-N", "success", "bob"], input="x\n")
+    report, _ = parts(system.wait_mailbox("alice", 2)[1])
+    assert report["Subject"] == "Successful Mail Delivery Report"
+    file = "/etc/postfix/bounce.cf"
+    for text in (f'{file}: inapplicable "Postmaster-Subject" header label in success template -- ignoring this template',
+                 f'{file}: zero result in failure template conversion of parameter "maximal_queue_lifetime_weeks"',
+                 'please reduce time unit "weeks" of "maximal_queue_lifetime_weeks" in failure template', "for instructions see the bounce\\(5\\) manual"):
+        system.log.wait(rf"bounce\[\d+\]: warning: {text}$")
