@@ -55,6 +55,7 @@ PROVEN = harness \
 	compat/dialogue \
 	compat/local/test_local.py \
 	compat/verify \
+	compat/transactions \
 	compat/handover \
 	compat/notices \
 	compat/test_flush.py \

@@ -1,4 +1,4 @@
-#include "support/verify/entry.h"
+#include "report/verify/entry.h"
 
 #include "core/base/cut.h"
 #include "core/base/clock.h"

@@ -1,8 +1,8 @@
-/* support/verify/entry.h - what is known of one address: "status:probed:updated:reason", and how long it is believed.
+/* report/verify/entry.h - what is known of one address: "status:probed:updated:reason", and how long it is believed.
  *
  * PROBED is 0 when no probe is on its way; UPDATED is 0 while the first one is.  Pure. */
-#ifndef SUPPORT_VERIFY_ENTRY_H
-#define SUPPORT_VERIFY_ENTRY_H
+#ifndef REPORT_VERIFY_ENTRY_H
+#define REPORT_VERIFY_ENTRY_H
 
 #include "core/base/buf.h"
 #include "mail/params/params.h"

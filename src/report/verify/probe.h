@@ -1,7 +1,7 @@
-/* support/verify/probe.h - sends a probe: a message that goes the way of all mail, is delivered nowhere, and whose fate the
+/* report/verify/probe.h - sends a probe: a message that goes the way of all mail, is delivered nowhere, and whose fate the
  * delivery agents report to verify(8). */
-#ifndef SUPPORT_VERIFY_PROBE_H
-#define SUPPORT_VERIFY_PROBE_H
+#ifndef REPORT_VERIFY_PROBE_H
+#define REPORT_VERIFY_PROBE_H
 
 #include "core/base/slice.h"
 

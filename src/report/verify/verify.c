@@ -5,9 +5,9 @@
 #include "mail/events/events.h"
 #include "mail/proto/verify.h"
 #include "mail/service/service.h"
-#include "support/verify/entry.h"
-#include "support/verify/probe.h"
-#include "support/verify/store.h"
+#include "report/verify/entry.h"
+#include "report/verify/probe.h"
+#include "report/verify/store.h"
 
 enum { MEMORY = 1 << 20, KEY_MOST = 65536, ENTRY_MOST = 1 << 20, PIECE = 100, WARNINGS_MOST = 65536 };
 #define ANSWER_US SECONDS(100)

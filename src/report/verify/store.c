@@ -1,4 +1,4 @@
-#include "support/verify/store.h"
+#include "report/verify/store.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

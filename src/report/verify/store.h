@@ -1,10 +1,10 @@
-/* support/verify/store.h - where entries are kept: a table file, memory, or a table behind proxymap(8).
+/* report/verify/store.h - where entries are kept: a table file, memory, or a table behind proxymap(8).
  *
  * A table file is changed in place and synced, one change at a time, so that others (postmap -s, a second instance) may
  * read it meanwhile.  A store that cannot be opened exists all the same; each call on it fails.
  * Depends on: mail/table, mail/service. */
-#ifndef SUPPORT_VERIFY_STORE_H
-#define SUPPORT_VERIFY_STORE_H
+#ifndef REPORT_VERIFY_STORE_H
+#define REPORT_VERIFY_STORE_H
 
 #include "core/base/arena.h"
 #include "mail/service/service.h"

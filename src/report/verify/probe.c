@@ -1,4 +1,4 @@
-#include "support/verify/probe.h"
+#include "report/verify/probe.h"
 
 #include <stdlib.h>
 

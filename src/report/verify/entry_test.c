@@ -1,4 +1,4 @@
-#include "support/verify/entry.h"
+#include "report/verify/entry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
