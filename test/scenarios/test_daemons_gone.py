@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.scenario]
 MAIN = ("ipc_timeout = 1s", "service_throttle_time = 1s", "transport_retry_time = 1s", "minimal_backoff_time = 1s", "maximal_backoff_time = 1s",
         "queue_run_delay = 1s", "virtual_alias_maps = proxy:inline:{ {fresh@test.invalid = alice@test.invalid} }",
         "proxy_read_maps = $virtual_alias_maps $local_recipient_maps")
+# Whoever waits for one that waits is more patient: else a message is taken after pickup has given it up, and taken again.
+PATIENT = "pickup unix n - n 60 1 pickup -o ipc_timeout=20s"
 LATER = "451 4.3.0 <fresh@test.invalid>: Temporary lookup failure"
 # What a client hears who writes to somebody new, and what is logged of it.
 SEEN = {
@@ -65,6 +67,7 @@ def flush_until_empty(system: Installed) -> None:
 def test_gone(where: str, daemon: str, how: str) -> None:
     with make(where, MAIN) as system:
         assert isinstance(system, Installed)
+        system.configure(rows=[PATIENT])
         system.start()
         assert say(system, "carol@test.invalid").startswith("354")
         system.send("nosuch@test.invalid", sender="carol@test.invalid")
