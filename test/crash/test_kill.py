@@ -66,13 +66,26 @@ def pids_of(system: Installed, victim: str) -> list[int]:
     return system.children(victim)
 
 
+def start_again(system: Installed) -> None:
+    """As a service manager does: until it runs.  What its predecessor started may still be in the way."""
+    until = time.monotonic() + 30
+    said = ""
+    while time.monotonic() < until:
+        time.sleep(0.3)
+        done = system.run(["postfix", "start"], check=False)
+        said += done.stdout + done.stderr
+        time.sleep(0.2)
+        if system.run(["postfix", "status"], check=False).returncode == 0:
+            return
+    raise AssertionError(f"it does not start again\n{said}\n{system.log.text()[-3000:]}")
+
+
 def kill(system: Installed, victim: str) -> None:
     pids = pids_of(system, victim)
     if pids:
         system.run(["kill", "-9", random.choice(pids)], check=False)
     if victim == "master":
-        time.sleep(0.3)
-        system.run(["postfix", "start"], check=False)
+        start_again(system)
 
 
 def wait_arrived(system: Installed, next_hop: Sink, accepted: set[str]) -> None:
