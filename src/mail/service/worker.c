@@ -266,6 +266,9 @@ static void finish(struct worker *w)
         group_cancel(&w->listeners);
         (void)!group_wait(&w->listeners, deadline_in(SECONDS(5)), &err);
     }
+    /* A new master may want these addresses while the last sessions run on. */
+    for (int i = 0; i < w->options.sockets; i++)
+        fd_close(FD_LISTEN + i);
     if (group_wait(&w->clients, by, &err))
         return;
     group_cancel(&w->clients);
