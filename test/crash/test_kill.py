@@ -67,17 +67,8 @@ def pids_of(system: Installed, victim: str) -> list[int]:
 
 
 def start_again(system: Installed) -> None:
-    """As a service manager does: until it runs.  What its predecessor started may still be in the way."""
-    until = time.monotonic() + 30
-    said = ""
-    while time.monotonic() < until:
-        time.sleep(0.3)
-        done = system.run(["postfix", "start"], check=False)
-        said += done.stdout + done.stderr
-        time.sleep(0.2)
-        if system.run(["postfix", "status"], check=False).returncode == 0:
-            return
-    raise AssertionError(f"it does not start again\n{said}\n{system.log.text()[-3000:]}")
+    time.sleep(0.3)
+    system.run(["postfix", "start"])
 
 
 def kill(system: Installed, victim: str) -> None:
