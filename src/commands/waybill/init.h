@@ -26,6 +26,7 @@ struct instance {
 /* Parses the arguments after "init" and does it; returns the exit status. */
 int init_main(int argc, char **argv);
 
+/* ---- folders.c ---- */
 /* The folders of an instance. */
 struct init_folder {
     const char *name;
@@ -36,6 +37,8 @@ struct init_folder {
 extern const struct init_folder init_folders[];
 extern const size_t init_folder_count;
 mode_t init_folder_mode(const struct instance *in, const struct init_folder *f);
+/* DIRECTORY, which must not be there or be empty, and its folders. */
+MUST_CHECK bool init_make_folders(const struct instance *in, struct err *err);
 
 /* ---- tell.c ---- */
 /* Prints what was made, what it needs of the machine, and how to use it. */

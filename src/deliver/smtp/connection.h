@@ -1,4 +1,4 @@
-/* deliver/smtp/connection.h - a server we talk to: connected, greeted, its extensions known.
+/* deliver/smtp/connection.h - a server we talk to: connected, greeted, its extensions known (connect.h does that).
  *
  * Owned by the task that uses it, or by the cache of idle ones (cache.h).  Depends on: core/io, mail/smtp. */
 #ifndef DELIVER_SMTP_CONNECTION_H
@@ -51,15 +51,9 @@ struct errand {
     struct arena *arena; /* for texts */
 };
 
-/* Connects and says EHLO (HELO when that is refused).  NULL: *WHY is the outcome, texts in the errand's arena; one that
- * bounces is about the mail and all servers, another about this server. */
-MUST_CHECK struct connection *connection_open(const struct destination *d, const struct target *t,
-                                              const struct settings *settings, const struct errand *errand,
-                                              struct outcome *why);
-/* The same over STREAM, which is connected already and becomes the connection's. */
-MUST_CHECK struct connection *connection_begin(const struct destination *d, const struct target *t,
-                                               const struct settings *settings, const struct errand *errand,
-                                               struct stream *stream, struct outcome *why);
+/* Not connected yet: its stream is for connect.h to give. */
+struct connection *connection_new(const struct destination *d, const struct target *t, const struct settings *settings,
+                                  slice queue_id);
 /* Reads one reply; odd ones are told of in the log.  ERR_TEMPORARY: smtp_reply_filter cannot be asked. */
 MUST_CHECK bool connection_hear(struct connection *c, struct arena *arena, int64_t timeout_us, struct reply *reply,
                                 struct err *err);

@@ -9,6 +9,7 @@
 
 #include "core/base/cut.h"
 #include "deliver/smtp/cache.h"
+#include "deliver/smtp/connect.h"
 
 /* A server that follows a script: "S:text" says a line, "C:text" expects one, "CLOSE" hangs up, "HANG" says nothing
  * more. */

@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "core/base/bug.h"
-#include "deliver/smtp/connection.h"
+#include "deliver/smtp/connect.h"
 #include "mail/events/events.h"
 
 static struct params params = {.myhostname = "client.example"};

@@ -1,7 +1,7 @@
 #include "deliver/smtp/generic.h"
 
 #include "core/base/cut.h"
-#include "deliver/smtp/destination.h"
+#include "deliver/smtp/own.h"
 #include "mail/address/client.h"
 #include "mail/content/address_list.h"
 #include "mail/events/events.h"

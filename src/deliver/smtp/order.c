@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "deliver/smtp/own.h"
 #include "deliver/smtp/search.h"
 
 static int compare(unsigned a, unsigned b)

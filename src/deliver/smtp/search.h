@@ -5,7 +5,10 @@
 #ifndef DELIVER_SMTP_SEARCH_H
 #define DELIVER_SMTP_SEARCH_H
 
-#include "deliver/smtp/destination.h"
+#include "core/dns/dns.h"
+#include "deliver/smtp/settings.h"
+#include "deliver/smtp/target.h"
+#include "mail/envelope/outcome.h"
 
 struct search {
     const struct settings *settings;

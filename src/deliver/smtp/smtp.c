@@ -2,6 +2,8 @@
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "deliver/smtp/cache.h"
+#include "deliver/smtp/connect.h"
+#include "deliver/smtp/own.h"
 #include "deliver/smtp/transaction.h"
 #include "mail/agent/filter.h"
 #include "mail/events/events.h"
@@ -288,6 +290,7 @@ static bool open_all(struct service_run *run, struct err *err)
         lmtp ? "lmtp_delivery_status_filter" : "smtp_delivery_status_filter",
         lmtp ? run->params->lmtp_delivery_status_filter : run->params->smtp_delivery_status_filter, err);
     service_watch(tables_are_new, NULL);
+    destination_open(run->params);
     return filter != NULL && settings_open(&settings, err) && own_addresses_load(run->params, err);
 }
 
