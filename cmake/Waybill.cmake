@@ -24,6 +24,10 @@ target_link_options(waybill_flags INTERFACE -pie -Wl,-z,relro,-z,now -Wl,--as-ne
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(waybill_flags INTERFACE -ftrivial-auto-var-init=zero)
 endif()
+if(WAYBILL_FUZZ) # what libFuzzer is led by: it must see all of the code, not the fuzzer's own file alone
+  target_compile_options(waybill_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(waybill_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(WAYBILL_SANITIZE)
   target_compile_options(waybill_flags INTERFACE -fsanitize=${WAYBILL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(waybill_flags INTERFACE -fsanitize=${WAYBILL_SANITIZE})

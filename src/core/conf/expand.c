@@ -73,10 +73,10 @@ static bool cut_balanced(slice *s, char open, char close, slice *inside)
     return false;
 }
 
-static bool take_braces(struct place *at, slice *inside)
+static bool take_braces(struct expansion *x, struct place *at, slice *inside)
 {
     at->token = at->rest.p + 1;
-    return cut_balanced(&at->rest, '{', '}', inside);
+    return cut_balanced(&at->rest, '{', '}', inside) || fail(x, "unbalanced {} in attribute expression", at->rest);
 }
 
 static bool cut_operator(slice *s, struct macro *m)
@@ -102,14 +102,16 @@ static bool cut_operator(slice *s, struct macro *m)
 static bool parse_test(struct expansion *x, struct place *at, struct macro *m)
 {
     m->is_test = true;
-    if (!take_braces(at, &m->left))
-        return fail_at(x, "\"}\" expected", at);
+    if (!take_braces(x, at, &m->left))
+        return false;
     skip_spaces(&at->rest);
     if (!cut_operator(&at->rest, m))
         return fail_at(x, "\"==\" or \"!=\"\" or \"<\"\" or \"<=\"\" or \">=\"\" or \">\" expected", at);
     skip_spaces(&at->rest);
-    if (at->rest.n == 0 || at->rest.p[0] != '{' || !take_braces(at, &m->right))
+    if (at->rest.n == 0 || at->rest.p[0] != '{')
         return fail_at(x, "\"{expression}\" expected", at);
+    if (!take_braces(x, at, &m->right))
+        return false;
     m->left = slice_trim(m->left);
     m->right = slice_trim(m->right);
     return true;
@@ -128,8 +130,8 @@ static bool parse_branch(struct expansion *x, struct place *at, slice *out, bool
         return true;
     }
     at->rest = after_spaces;
-    if (!take_braces(at, out))
-        return fail_at(x, "\"}\" expected", at);
+    if (!take_braces(x, at, out))
+        return false;
     skip_spaces(&at->rest);
     return true;
 }

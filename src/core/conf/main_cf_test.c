@@ -49,6 +49,8 @@ static const struct expansion_row expansions[] = {
     {"empty braces", "${}", NULL, "empty macro name: \"${}\""},
     {"open brace", "${b", NULL, "truncated macro reference: \"${b\""},
     {"open brace inside", "${b?{x}", NULL, "truncated macro reference: \"${b?{x}\""},
+    {"unbalanced test", "$({)", NULL, "unbalanced {} in attribute expression: \"{\""},
+    {"unbalanced branch", "$(b?{x)", NULL, "unbalanced {} in attribute expression: \"{x\""},
     {"wrong partner", "$(b}", NULL, "truncated macro reference: \"$(b}\""},
     {"no colon", "${nothing?{a}{b}}", NULL, "\":\" expected at: \"...a}>>>{b}\""},
     {"too much", "${nothing:{a}:{b}}", NULL, "unexpected input at: \"...a}>>>:{b}\""},
