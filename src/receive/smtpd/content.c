@@ -1,4 +1,5 @@
 /* What DATA and BDAT share: before the content, a line of it, and its end. */
+#include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "mail/proto/cleanup.h"
 #include "mail/service/service.h"
@@ -37,14 +38,12 @@ bool content_begin(struct session *s)
     return false;
 }
 
+/* The line that separates messages in a mailbox file, as it is or quoted. */
 static bool is_mailbox_line(slice text)
 {
-    slice rest;
-
-    if (!slice_starts(text, S("From ")))
-        return false;
-    rest = slice_trim(slice_skip(text, 5));
-    return rest.n == 0 || rest.p[0] != ':' || text.n > 5;
+    while (cut_char(&text, '>'))
+        continue;
+    return slice_starts(text, S("From "));
 }
 
 /* A failure there is cleanup's to report: content is read to its end all the same. */

@@ -154,6 +154,7 @@ _SMALL = [
     Case("a long line", ["NOOP " + "x" * 600, "EHLO " + "x" * 590, "NOOP " + "x" * 5000, MAIL], "small"),
     Case("a long command", ["NOOP " + "x" * 2100, "EHLO " + "x" * 1000, "MAIL FROM:<" + "a" * 1000 + "@a.example>", RCPT, "DATA", TEXT]),
     Case("long lines of data", [EHLO, MAIL, RCPT, "DATA", "Subject: x\n\n" + "y" * 1250 + "\n" + "z" * 600 + "\n" + "w" * 601 + "\n" + "." * 700 + "\n."], "small"),
+    *[Case(f"first line {line!r}", [EHLO, MAIL, RCPT, "DATA", f"{line}\nSubject: x\n\nbody\n."]) for line in ("From me at noon", ">From me", ">> From me", "From : me", "From ", "From", " From me")],
     Case("hangs up", [EHLO], hangs_up=True),
     Case("hangs up at once", [], hangs_up=True),
     Case("hangs up in a transaction", [EHLO, MAIL, RCPT], hangs_up=True),
