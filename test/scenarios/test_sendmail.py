@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from compat.walkthrough.rows import records
 from harness.system import System
 
 from .where import everywhere, make
@@ -96,6 +97,25 @@ def test_sender_of_an_argument(stopped: System, text: str) -> None:
 @pytest.mark.parametrize("text", REFUSED)
 def test_no_mail_no_recipients(stopped: System, text: str) -> None:
     assert dropped(stopped, *text.split()) == ({"sender": [], "recipient": []}, f"sendmail: fatal: {REFUSED[text]}\n", 75)
+
+
+LINES = {
+    "no newline at the end": b"Subject: x\n\nx", "nothing": b"", "a newline": b"\n", "empty lines": b"\n\n\n", "CRLF": b"a: b\r\n\r\nc\r\n",
+    "as long as a record": b"\n" + b"x" * 2048 + b"\n" + b"y" * 2047 + b"\nz\n", "longer": b"\n" + b"x" * 2049 + b"\n" + b"y" * 5000 + b"\n" + b"z" * 4096,
+    "many reads": b"\n" + b"".join(b"%d%s\n" % (i, b"x" * (i % 300)) for i in range(1000)), "a NUL": b"\na\0b\n",
+}
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("name", LINES)
+def test_content_in_records(stopped: System, name: str) -> None:
+    stopped.run(["sendmail", "-i", "alice"], input=LINES[name])
+    [file] = stopped.queue()["maildrop"]
+    texts = [(kind, text) for kind, text in records(file.read_bytes()) if kind in "LN"]
+    file.unlink()
+    content = b"".join(text + (b"\n" if kind == "N" else b"") for kind, text in texts)
+    assert content.removesuffix(b"\n") == LINES[name].replace(b"\r\n", b"\n").removesuffix(b"\n")
+    assert all(len(text) <= 2048 for _, text in texts)
 
 
 @pytest.mark.scenario

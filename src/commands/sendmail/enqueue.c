@@ -2,72 +2,39 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/bug.h"
 #include "core/base/cut.h"
-#include "core/base/file.h"
+#include "commands/sendmail/pipeline.h"
 #include "commands/sendmail/probe_text.h"
 #include "mail/content/address_list.h"
 #include "mail/events/events.h"
-#include "mail/proto/cleanup.h"
 #include "mail/queue/record.h"
 #include "mail/syntax/address.h"
 #include "mail/syntax/header.h"
 
 enum {
-    OUT_MOST = 1 << 20,
-    WRITE_AT = 60 * 1024,
+    READ_BYTES = 16 * 1024,
     HEADER_MOST = 1 << 20,
-    ANSWER_MOST = 4096,
     ADDRESSES_MEMORY = 256 << 20,
     PROBE_MOST = 256 << 20,
 };
 
-/* ---- postdrop at the other end of a socket pair ---- */
-struct pipeline {
-    int fd;
-    pid_t pid;
-    struct buf out;
-    char id[128];
-    const struct sendmail_options *options;
-};
+static const struct passwd *caller; /* asked for once: the answer may come from afar */
 
-static void start(struct pipeline *d, const struct params *p)
+static const struct passwd *find_caller(void)
 {
-    AUTO_BUF struct buf program = BUF_INIT(4096);
-    int pair[2];
-
-    (void)buf_addf(&program, "%s/postdrop", p->command_directory);
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
-        event_fatal("socketpair: %m");
-    d->pid = fork();
-    if (d->pid < 0)
-        event_fatal("fork: %m");
-    if (d->pid == 0) {
-        const char *const argv[] = {program.p, "-r", NULL};
-
-        if (dup2(pair[1], 0) < 0 || dup2(pair[1], 1) < 0)
-            _exit(75);
-        (void)close_range(3, ~0U, 0);
-        (void)execv(program.p, (char *const *)argv);
-        (void)fprintf(stderr, "sendmail: fatal: execute %s: %s\n", program.p, strerror(errno));
-        _exit(75);
-    }
-    (void)close(pair[1]);
-    d->fd = pair[0];
-    buf_init(&d->out, OUT_MOST);
+    if (caller == NULL)
+        caller = getpwuid(getuid());
+    return caller;
 }
 
 const char *login_name(void)
 {
-    const struct passwd *me = getpwuid(getuid());
+    const struct passwd *me = find_caller();
 
     if (me == NULL)
         event_fatal("unable to find out your login name");
@@ -79,103 +46,12 @@ static const char *sender_name(const struct sendmail_options *o)
     return o->sender != NULL ? o->sender : login_name();
 }
 
-static NORETURN void failed(const struct pipeline *d, const char *what)
-{
-    event_fatal("%s(%ld): %s", sender_name(d->options), (long)getuid(),
-                d->id[0] != '\0' ? what : "unable to execute or to hear postdrop");
-}
-
-static void flush(struct pipeline *d)
-{
-    struct err err;
-
-    if (!file_write_all(d->fd, buf_slice(&d->out), &err))
-        failed(d, "mail system refused the message while it was being sent");
-    buf_clear(&d->out);
-}
-
-static void put(struct pipeline *d, int type, slice data)
-{
-    if (!record_add(&d->out, type, data))
-        failed(d, "record too large");
-    if (d->out.n >= WRITE_AT)
-        flush(d);
-}
-
-static void putf(struct pipeline *d, int type, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static void putf(struct pipeline *d, int type, const char *format, ...)
-{
-    AUTO_BUF struct buf text = BUF_INIT(OUT_MOST);
-    char small[1024];
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(small, sizeof small, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= sizeof small)
-        event_fatal("argument too long");
-    (void)buf_add(&text, slice_of(small, (size_t)n));
-    put(d, type, buf_slice(&text));
-}
-
-/* One attribute list: "name NUL value NUL ... NUL".  The value of WANTED goes to TO. */
-static bool read_list(struct pipeline *d, slice wanted, struct buf *to)
-{
-    AUTO_BUF struct buf field = BUF_INIT(ANSWER_MOST);
-    bool is_name = true, is_wanted = false;
-    char c;
-
-    while (read(d->fd, &c, 1) == 1) {
-        if (c != '\0') {
-            (void)buf_add_char(&field, c);
-            continue;
-        }
-        if (is_name && field.n == 0)
-            return true;
-        if (!is_name && is_wanted)
-            (void)buf_add(to, buf_slice(&field));
-        if (is_name)
-            is_wanted = slice_eq(buf_slice(&field), wanted);
-        is_name = !is_name;
-        buf_clear(&field);
-    }
-    return false;
-}
-
-static void hear_hello(struct pipeline *d)
-{
-    AUTO_BUF struct buf id = BUF_INIT(sizeof d->id - 1);
-
-    if (!read_list(d, S("queue_id"), &id))
-        failed(d, "");
-    (void)snprintf(d->id, sizeof d->id, "%s", buf_text(&id));
-}
-
-static void finish(struct pipeline *d)
-{
-    AUTO_BUF struct buf status = BUF_INIT(ANSWER_MOST);
-    int64_t said = CLEANUP_WRITE;
-    int ended;
-
-    flush(d);
-    if (!read_list(d, S("status"), &status))
-        failed(d, "queue file write error");
-    while (waitpid(d->pid, &ended, 0) < 0 && errno == EINTR)
-        continue;
-    if (!slice_to_i64(buf_slice(&status), &said) || said != 0)
-        failed(d, said == CLEANUP_SIZE ? "message file too big" : "queue file write error");
-    buf_done(&d->out);
-    (void)close(d->fd);
-}
-
 /* ---- the envelope ---- */
 
 /* The GECOS field up to the comma; '&' is the login name, capitalised. */
 static void add_full_name(struct buf *out)
 {
-    const struct passwd *me = getpwuid(getuid());
+    const struct passwd *me = find_caller();
 
     for (const char *c = me == NULL ? "" : me->pw_gecos; *c != '\0' && *c != ','; c++) {
         if (*c == '&' && me->pw_name[0] != '\0')
@@ -188,8 +64,8 @@ static void add_full_name(struct buf *out)
 static void put_recipient(struct pipeline *d, const struct sendmail_options *o, slice internal)
 {
     if (o->notify_flags != 0)
-        putf(d, RECORD_ATTRIBUTE, "notify_flags=%d", o->notify_flags);
-    put(d, RECORD_RECIPIENT, internal);
+        pipeline_putf(d, RECORD_ATTRIBUTE, "notify_flags=%d", o->notify_flags);
+    pipeline_put(d, RECORD_RECIPIENT, internal);
 }
 
 static void put_unquoted(struct pipeline *d, const struct sendmail_options *o, slice external)
@@ -197,7 +73,7 @@ static void put_unquoted(struct pipeline *d, const struct sendmail_options *o, s
     AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
 
     if (!address_unquote(external, &internal))
-        failed(d, "address too long");
+        pipeline_failed(d, "address too long");
     put_recipient(d, o, buf_slice(&internal));
 }
 
@@ -214,7 +90,7 @@ static const struct list_node *addresses_in(struct pipeline *d, const char *text
     struct list_node *first;
 
     if (!address_list_parse(slice_text(text), SIZE_MAX, arena, &first))
-        failed(d, "too many addresses");
+        pipeline_failed(d, "too many addresses");
     return next_address(first);
 }
 
@@ -239,7 +115,7 @@ static void sender_address(struct pipeline *d, const struct sendmail_options *o,
     const struct list_node *a = addresses_in(d, sender_name(o), &arena);
 
     if (a != NULL && !address_unquote(a->text, internal))
-        failed(d, "address too long");
+        pipeline_failed(d, "address too long");
     if (a != NULL && next_address(a->next) != NULL)
         event_warning("-f option specified malformed sender: %s", sender_name(o));
 }
@@ -249,7 +125,7 @@ static void put_sender(struct pipeline *d, const struct sendmail_options *o)
     AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
 
     sender_address(d, o, &internal);
-    put(d, RECORD_SENDER, buf_slice(&internal));
+    pipeline_put(d, RECORD_SENDER, buf_slice(&internal));
 }
 
 static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
@@ -257,10 +133,10 @@ static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
     AUTO_BUF struct buf name = BUF_INIT(1000);
 
     if (o->envelope_id != NULL)
-        putf(d, RECORD_ATTRIBUTE, "envelope_id=%s", o->envelope_id);
+        pipeline_putf(d, RECORD_ATTRIBUTE, "envelope_id=%s", o->envelope_id);
     if (o->ret_flags != 0)
-        putf(d, RECORD_ATTRIBUTE, "ret_flags=%d", o->ret_flags);
-    putf(d, RECORD_ATTRIBUTE, "rewrite_context=%s", o->remote_context ? "remote" : "local");
+        pipeline_putf(d, RECORD_ATTRIBUTE, "ret_flags=%d", o->ret_flags);
+    pipeline_putf(d, RECORD_ATTRIBUTE, "rewrite_context=%s", o->remote_context ? "remote" : "local");
     if (o->full_name != NULL)
         (void)buf_add_text(&name, o->full_name);
     else if (getenv("NAME") != NULL)
@@ -271,14 +147,14 @@ static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
         if (name.p[i] == '\n' || name.p[i] == '\r')
             name.p[i] = ' ';
     if (name.n > 0)
-        put(d, RECORD_FULL_NAME, buf_slice(&name));
+        pipeline_put(d, RECORD_FULL_NAME, buf_slice(&name));
     put_sender(d, o);
     if (o->encoding != NULL)
-        putf(d, RECORD_ATTRIBUTE, "encoding=%s", o->encoding);
+        pipeline_putf(d, RECORD_ATTRIBUTE, "encoding=%s", o->encoding);
     if (o->trace_flags != 0)
-        putf(d, RECORD_ATTRIBUTE, "trace_flags=%d", o->trace_flags);
+        pipeline_putf(d, RECORD_ATTRIBUTE, "trace_flags=%d", o->trace_flags);
     if (o->verp != NULL)
-        put(d, RECORD_VERP, slice_text(o->verp));
+        pipeline_put(d, RECORD_VERP, slice_text(o->verp));
     put_arguments(d, o);
 }
 
@@ -299,6 +175,9 @@ struct content {
     struct buf header; /* the address header being read, folded lines joined */
     bool in_header, strip_cr, started, line_open;
     bool resent;
+    struct buf input; /* read from stdin */
+    size_t taken;     /* how much of it */
+    bool at_end;
 };
 
 static bool names_recipients(enum header_kind k)
@@ -368,35 +247,60 @@ static void take_piece(struct content *c, slice text, bool ends)
         text.n--;
     if (starts && c->in_header && c->options->header_recipients)
         look_at_header(c, text);
-    put(c->to, ends ? RECORD_TEXT : RECORD_LONG_TEXT, text);
+    pipeline_put(c->to, ends ? RECORD_TEXT : RECORD_LONG_TEXT, text);
     c->line_open = !ends;
 }
 
-/* Stdin in pieces of at most line_length_limit.  False at a lone dot or the end. */
+static void read_more(struct content *c)
+{
+    char *to;
+    ssize_t n;
+
+    buf_consume(&c->input, c->taken);
+    c->taken = 0;
+    to = buf_reserve(&c->input, READ_BYTES);
+    do
+        n = read(STDIN_FILENO, to, READ_BYTES);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        event_fatal("%s(%ld): error reading input: %m", c->to->sender, (long)getuid());
+    c->at_end = n == 0;
+    buf_commit(&c->input, (size_t)n);
+}
+
+/* The next piece of stdin: up to a newline (ENDS, and it is left out), or MOST bytes, or what comes before the end of file.
+ * Lives until the next call.  False: nothing is left. */
+static bool next_piece(struct content *c, size_t most, slice *text, bool *ends)
+{
+    for (;;) {
+        slice rest = slice_skip(buf_slice(&c->input), c->taken);
+        size_t n = slice_find(slice_head(rest, most), '\n');
+
+        *ends = n != SLICE_NONE;
+        if (*ends || rest.n >= most || c->at_end) {
+            *text = slice_head(rest, *ends ? n : most);
+            c->taken += text->n + (*ends ? 1 : 0);
+            return *ends || text->n > 0;
+        }
+        read_more(c);
+    }
+}
+
+/* Stdin in pieces of at most line_length_limit, up to a lone dot or the end. */
 static void read_content(struct content *c, size_t most)
 {
-    char *line = xmalloc(most + 1);
-    int ch = 0;
+    slice piece;
+    bool ends;
 
-    while (ch != EOF) {
-        size_t n = 0;
-
-        while (n < most && (ch = getchar()) != EOF && ch != '\n')
-            line[n++] = (char)ch;
-        if (ch == EOF && n == 0)
+    buf_init(&c->input, most + READ_BYTES);
+    while (next_piece(c, most, &piece, &ends)) {
+        if (ends && !c->line_open && !c->options->dots_are_data && (slice_eq(piece, S(".")) || slice_eq(piece, S(".\r"))))
             break;
-        if (ch == '\n' && !c->line_open && !c->options->dots_are_data &&
-            (slice_eq(slice_of(line, n), S(".")) || slice_eq(slice_of(line, n), S(".\r"))))
-            break;
-        take_piece(c, slice_of(line, n), ch == '\n');
-        if (ch == '\n')
-            ch = 0;
+        take_piece(c, piece, ends);
     }
-    if (ferror(stdin))
-        event_fatal("%s(%ld): error reading input: %m", sender_name(c->options), (long)getuid());
     if (c->line_open)
-        put(c->to, RECORD_TEXT, S(""));
-    free(line);
+        pipeline_put(c->to, RECORD_TEXT, S(""));
+    buf_done(&c->input);
 }
 
 /* A probe has a text of its own, whatever the caller would like to say. */
@@ -409,12 +313,12 @@ static void put_probe(struct content *c)
     probe_text(buf_slice(&sender), c->options->recipients, &text);
     rest = buf_slice(&text);
     while (cut_field(&rest, '\n', &line))
-        put(c->to, RECORD_TEXT, line);
+        pipeline_put(c->to, RECORD_TEXT, line);
 }
 
 void enqueue(const struct params *p, const struct sendmail_options *o)
 {
-    struct pipeline d = {.fd = -1, .options = o};
+    struct pipeline d;
     struct content c = {.to = &d, .options = o, .in_header = true, .arena = ARENA_INIT(ADDRESSES_MEMORY)};
 
     if (o->recipients[0] == NULL && !o->header_recipients)
@@ -425,22 +329,21 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
                                                           : FIX_NEVER;
     c.last = &c.recipients;
     buf_init(&c.header, HEADER_MOST);
-    start(&d, p);
-    hear_hello(&d);
+    pipeline_open(&d, p, sender_name(o));
     put_envelope(&d, o);
-    put(&d, RECORD_CONTENT, S(""));
+    pipeline_put(&d, RECORD_CONTENT, S(""));
     if (o->probes)
         put_probe(&c);
     else
         read_content(&c, (size_t)p->line_length_limit);
     header_done(&c);
-    put(&d, RECORD_EXTRACTED, S(""));
+    pipeline_put(&d, RECORD_EXTRACTED, S(""));
     if (o->header_recipients && o->recipients[0] == NULL && c.recipients == NULL)
         event_fatal("%s(%ld): No recipient addresses found in message header", sender_name(o), (long)getuid());
     for (const struct header_recipient *r = c.recipients; r != NULL; r = r->next)
         put_recipient(&d, o, r->address);
-    put(&d, RECORD_END, S(""));
-    finish(&d);
+    pipeline_put(&d, RECORD_END, S(""));
+    pipeline_close(&d);
     buf_done(&c.header);
     arena_done(&c.arena);
 }
