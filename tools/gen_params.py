@@ -15,7 +15,7 @@ import sys
 import tomllib
 
 KEYS = {"type", "default", "min", "max", "summary", "doc", "status", "values", "unit", "field", "computed", "raw",
-        "nonempty"}
+        "nonempty", "commands"}
 STATUSES = {"", "known only", "harmless", "by name"}
 TYPES = {"text", "bool", "int", "size", "time", "enum"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -57,6 +57,7 @@ class Param:
         self.computed = stanza.get("computed", False)
         self.raw = stanza.get("raw", False)
         self.nonempty = stanza.get("nonempty", False)
+        self.commands = stanza.get("commands", False)
         self.unit = stanza.get("unit") or (self.default[-1:] if self.default[-1:] in UNITS else "s")
         self.field = stanza.get("field", name) + ("_us" if self.type == "time" else "")
         if not re.fullmatch(r"[A-Za-z_]\w*", self.field):
@@ -109,7 +110,7 @@ def load(paths):
 
 
 def quoted(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("?", "\\?") + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("?", "\\?").replace("\0", "\\000") + '"'
 
 
 C_TYPES = {"text": "const char *", "enum": "const char *", "bool": "bool ", "int": "int ", "size": "int64_t ",
@@ -129,27 +130,55 @@ def c_number(value):
     return "INT64_MIN" if value <= -2**63 else f"INT64_C({value})"
 
 
+class Texts:
+    """One array with all texts, each behind the other: a place in it, unlike a pointer, costs nothing at start."""
+
+    def __init__(self):
+        self.places, self.lines, self.bytes = {}, [], 0
+
+    def place(self, text):
+        if text not in self.places:
+            self.places[text] = self.bytes
+            self.bytes += len(text.encode()) + 1
+            self.lines.append(f"    {quoted(text)} \"\\0\"")
+        return self.places[text]
+
+    def values(self, values):
+        """Several texts and an empty one; 0: none."""
+        return self.place("\0".join(values) + "\0") if values else 0
+
+
+def value_at_start(p, texts):
+    """What the field of a fixed default holds before main.cf has been read."""
+    if p.type in ("text", "enum"):
+        return f"param_texts + {texts.place(p.default)}"
+    return p.number(p.default) if p.type in ("bool", "int") else c_number(p.number(p.default))
+
+
 def table(params):
-    lines = ["/* Generated from the TOML files in src/mail/params by tools/gen_params.py. */",
-             '#include "mail/params/param_def.h"', ""]
-    for p in params:
-        if p.values:
-            lines.append(f"static const char *const values_{p.field}[] = {{"
-                         + ", ".join(quoted(v) for v in p.values) + ", NULL};")
-    lines += ["", "const struct param_row param_rows[] = {"]
-    for p in params:
-        lines.append(f"    {{{quoted(p.name)}, \"{p.type}\", {quoted(p.default)},\n     {quoted(p.summary)}, "
-                     f"{str(p.known_only).lower()}, {str(p.ineffective).lower()}}},")
-    lines += ["};", f"const size_t param_row_count = {len(params)};", "", "const struct param_def param_defs[] = {"]
+    texts = Texts()
+    texts.place("")
+    rows, definitions, start = [], [], []
     for p in params:
         low, top = p.limits() if p.type in ("int", "size", "time") else (0, 0)
-        number = p.number(p.default) if p.fixed and p.type in ("bool", "int", "size", "time") else 0
-        lines.append(f"    {{offsetof(struct params, {p.field}), PARAM_{p.type.upper()}, '{p.unit}', "
-                     f"{str(p.fixed).lower()}, {str(p.raw).lower()}, {str(p.nonempty).lower()},\n"
-                     f"     {'values_' + p.field if p.values else 'NULL'}, {c_number(number)}, {c_number(low)}, "
-                     f"{c_number(top)}}},")
-    lines.append("};")
-    return lines
+        rows.append(f"    {{{texts.place(p.name)}, {texts.place(p.default)}, {str(p.known_only).lower()}, "
+                    f"{str(p.ineffective).lower()}}},")
+        definitions.append(f"    {{offsetof(struct params, {p.field}), PARAM_{p.type.upper()}, '{p.unit}', "
+                           f"{str(p.raw).lower()}, {str(p.nonempty).lower()}, {texts.values(p.values)}, "
+                           f"{c_number(low)}, {c_number(top)}}},")
+        if p.fixed:
+            start.append(f"    .{p.field} = {value_at_start(p, texts)},")
+    unfixed = [i for i, p in enumerate(params) if not p.fixed]
+    # What commands need first.
+    unfixed.sort(key=lambda i: not params[i].commands)
+    return ["/* Generated from the TOML files in src/mail/params by tools/gen_params.py. */",
+            '#include "mail/params/param_def.h"', "", "const char param_texts[] =", *texts.lines, "    ;", "",
+            "const struct param_row param_rows[] = {", *rows, "};", f"const size_t param_row_count = {len(params)};", "",
+            "const struct param_def param_defs[] = {", *definitions, "};", "",
+            "const struct params params_at_start = {", *start, "};", "",
+            "const uint16_t param_unfixed[] = {" + ", ".join(map(str, unfixed)) + "};",
+            f"const size_t param_unfixed_count = {len(unfixed)};",
+            f"const size_t param_unfixed_for_commands = {sum(params[i].commands for i in unfixed)};"]
 
 
 def shown_default(p):

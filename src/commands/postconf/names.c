@@ -24,20 +24,7 @@ static void scan(struct names *n, slice name, const char *value)
 
 static bool is_builtin(slice name)
 {
-    size_t low = 0, high = param_row_count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = slice_cmp(slice_text(param_rows[middle].name), name);
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return param_find(name) != SLICE_NONE;
 }
 
 /* Services through which messages are delivered have parameters of their own. */
@@ -116,8 +103,8 @@ void names_init(struct names *n, struct params *p, const char *directory)
     if (!master_conf_read(&n->master, buf_text(&path), &err))
         n->master = (struct master_conf){0};
     for (size_t i = 0; i < param_row_count; i++)
-        if (conf_raw(&p->conf, slice_text(param_rows[i].name)) == NULL)
-            scan(n, slice_text(param_rows[i].name), param_rows[i].default_text);
+        if (conf_raw(&p->conf, slice_text(param_name(i))) == NULL)
+            scan(n, slice_text(param_name(i)), param_default_text(i));
     for (size_t i = 0; i < n->master.count; i++)
         for (at = 0; master_row_overrides(&n->master.rows[i], &at, &name, &value, &argument);) {
             AUTO_BUF struct buf text = BUF_INIT(1 << 20);

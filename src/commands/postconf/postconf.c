@@ -237,7 +237,7 @@ static void show_all(const struct options *o, struct names *n)
     for (size_t i = 0; name_of_service(n, i, &of_service); i++)
         (void)map_set(&services, buf_slice(&of_service), &services);
     for (size_t i = 0; i < param_row_count; i++)
-        add_name(&l, param_rows[i].name);
+        add_name(&l, param_name(i));
     MAP_EACH(e, &services)
     add_name(&l, e->key);
     MAP_EACH(e, &p->conf.raw)

@@ -222,7 +222,6 @@ struct log *log_open(const struct log_config *config)
 {
     struct log *log = xcalloc(1, sizeof *log);
 
-    tzset(); /* the zone's file is out of reach after chroot */
     log->fd = -1;
     buf_init(&log->kept, KEPT_BYTES_MOST);
     set(log, config);

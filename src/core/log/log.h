@@ -4,7 +4,7 @@
  * are kept in memory (up to 256 KiB) and go out before the next one, or by log_flush().  What finds no room there either is
  * counted, and the next line that gets through is preceded by one that says how many were lost.
  *   syslog  datagram "<22>Mmm dd hh:mm:ss TAG[PID]: TEXT" to /dev/log; connected at open, so that it works
- *           after chroot and keeps descriptor order (see log_open)
+ *           after chroot and keeps descriptor order (see log_open); for the local time there, tzset() before it
  *   postlog datagram "Mmm dd hh:mm:ss HOST TAG[PID]: TEXT" to the socket PATH (public/postlog)
  *   stdout  the same text as for postlog, one line
  *   stderr  "PROGRAM: TEXT" for commands run by a person, in addition to one of the above

@@ -25,13 +25,9 @@ static struct {
 
 static void open_missing_descriptors(void)
 {
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        (void)close(fd);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", O_RDWR); /* the lowest that is free is this one */
 }
 
 static void on_bug(const char *text)
@@ -127,7 +123,7 @@ struct params *command_configure(const char *directory)
     }
     if (directory != NULL && setenv("MAIL_CONFIG", buf_text(&chosen), 1) != 0)
         event_fatal("out of memory");
-    p = params_load(buf_text(&chosen), NULL, 0, &err);
+    p = params_load_for_command(buf_text(&chosen), &err);
     if (p == NULL)
         event_fatal("%s", err.text);
     process.params = p;

@@ -66,8 +66,8 @@ static bool check_text(const struct param_def *d, const char *name, const char *
         return err_set(err, ERR_CONFIG, "bad string length 0 < 1: %s = ", name);
     if (d->type != PARAM_ENUM)
         return true;
-    for (const char *const *v = d->values; *v != NULL; v++)
-        if (slice_eq(slice_text(*v), slice_text(text)))
+    for (const char *v = param_texts + d->values; *v != '\0'; v += strlen(v) + 1)
+        if (slice_eq(slice_text(v), slice_text(text)))
             return true;
     return err_set(err, ERR_CONFIG, "bad parameter value: '%s = %s'", name, text);
 }
@@ -76,7 +76,7 @@ static bool check_text(const struct param_def *d, const char *name, const char *
 static bool set_from_text(struct params *p, size_t index, struct err *err)
 {
     const struct param_def *d = &param_defs[index];
-    const char *name = param_rows[index].name, *text;
+    const char *name = param_name(index), *text;
     char *field = (char *)p + d->offset;
     int64_t number;
 
@@ -91,19 +91,11 @@ static bool set_from_text(struct params *p, size_t index, struct err *err)
     return parse_number(d, name, text, &number, err) && set_number(field, d->type, number);
 }
 
-/* The default as it stands.  Also what a parameter keeps that nothing uses and whose value is not valid. */
-static void set_fixed_default(struct params *p, size_t index)
+/* What main.cf gives, and the first COUNT of those whose defaults are no constants.  Nobody is told of a wrong value that
+ * nothing uses. */
+static bool set_fields(struct params *p, size_t count, struct err *err)
 {
-    const struct param_def *d = &param_defs[index];
-    char *field = (char *)p + d->offset;
-
-    if (!set_number(field, d->type, d->number))
-        *(const char **)field = param_rows[index].default_text;
-}
-
-static bool set_all(struct params *p, struct err *err)
-{
-    bool *given = xcalloc(param_row_count, sizeof *given);
+    bool *wanted = xcalloc(param_row_count, sizeof *wanted);
     bool ok = true;
 
     MAP_EACH(e, &p->conf.raw)
@@ -111,14 +103,13 @@ static bool set_all(struct params *p, struct err *err)
         size_t index = param_find(map_key(e));
 
         if (index != SLICE_NONE)
-            given[index] = true;
+            wanted[index] = true;
     }
-    for (size_t i = 0; i < param_row_count && ok; i++) {
-        set_fixed_default(p, i);
-        if (given[i] || !param_defs[i].fixed)
-            ok = set_from_text(p, i, err) || param_rows[i].known_only;
-    }
-    free(given);
+    for (size_t i = 0; i < count; i++)
+        wanted[param_unfixed[i]] = true;
+    for (size_t i = 0; i < param_row_count && ok; i++)
+        ok = !wanted[i] || set_from_text(p, i, err) || param_rows[i].known_only;
+    free(wanted);
     if (ok && map_get(p->texts, S(PARAMS_PROBLEM)) != NULL)
         return err_set(err, ERR_CONFIG, "%s", (const char *)map_get(p->texts, S(PARAMS_PROBLEM)));
     return ok;
@@ -200,8 +191,9 @@ struct params *params_read(const char *config_directory, bool read_main_cf, cons
                            size_t count, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX_BYTES);
-    struct params *p = xcalloc(1, sizeof *p);
+    struct params *p = xmalloc(sizeof *p);
 
+    *p = params_at_start;
     conf_init(&p->conf);
     p->texts = xcalloc(1, sizeof *p->texts);
     map_init(p->texts);
@@ -216,15 +208,22 @@ struct params *params_read(const char *config_directory, bool read_main_cf, cons
     return p;
 }
 
+/* P, or NULL: it is wrong and has been freed. */
+static struct params *complete(struct params *p, size_t unfixed_count, struct err *err)
+{
+    if (p != NULL && set_fields(p, unfixed_count, err) && check_level(p, err) && check_hostname(p, err) && check_origin(p, err))
+        return p;
+    params_free(p);
+    return NULL;
+}
+
 struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
                            struct err *err)
 {
-    struct params *p = params_read(config_directory, true, overrides, count, err);
+    return complete(params_read(config_directory, true, overrides, count, err), param_unfixed_count, err);
+}
 
-    if (p != NULL && (!set_all(p, err) || !check_level(p, err) || !check_hostname(p, err) ||
-                      !check_origin(p, err))) {
-        params_free(p);
-        return NULL;
-    }
-    return p;
+struct params *params_load_for_command(const char *config_directory, struct err *err)
+{
+    return complete(params_read(config_directory, true, NULL, 0, err), param_unfixed_for_commands, err);
 }

@@ -106,6 +106,31 @@ static void test_origin_file(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* A command gets what main.cf gives and what it needs; the rest is not worked out. */
+static void test_for_command(void **state)
+{
+    struct err err;
+    struct params *p = load("smtpd_recipient_limit = ${stress?{1}:{20}}\nmydestination = $myhostname, x", &err);
+
+    (void)state;
+    assert_non_null(p);
+    params_free(p);
+    p = params_load_for_command(directory, &err);
+    assert_non_null(p);
+    assert_string_equal(p->myhostname, "mx.example");
+    assert_string_equal(p->myorigin, "mx.example");
+    assert_string_equal(p->syslog_name, "postfix");
+    assert_string_equal(p->config_directory, directory);
+    assert_string_equal(p->queue_directory, "/var/spool/postfix");
+    assert_int_equal(p->smtpd_recipient_limit, 20);
+    assert_string_equal(p->mydestination, "mx.example, x");
+    assert_null(p->mynetworks);
+    assert_null(p->relay_domains);
+    params_free(p);
+    assert_null(load("queue_run_delay = 3x", &err));
+    assert_null(params_load_for_command(directory, &err));
+}
+
 static int enter(void **state)
 {
     (void)state;
@@ -124,7 +149,7 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_values), cmocka_unit_test(test_good_values),
-                                        cmocka_unit_test(test_origin_file)};
+                                        cmocka_unit_test(test_origin_file), cmocka_unit_test(test_for_command)};
 
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -7,13 +7,23 @@
 
 enum { VALUE_MAX_BYTES = 1 << 20 };
 
+const char *param_name(size_t index)
+{
+    return param_texts + param_rows[index].name;
+}
+
+const char *param_default_text(size_t index)
+{
+    return param_texts + param_rows[index].default_text;
+}
+
 size_t param_find(slice name)
 {
     size_t low = 0, top = param_row_count;
 
     while (low < top) {
         size_t middle = (low + top) / 2;
-        int order = slice_cmp(name, slice_text(param_rows[middle].name));
+        int order = slice_cmp(name, slice_text(param_name(middle)));
 
         if (order == 0)
             return middle;
@@ -23,6 +33,13 @@ size_t param_find(slice name)
             low = middle + 1;
     }
     return SLICE_NONE;
+}
+
+bool param_is_ineffective(slice name)
+{
+    size_t index = param_find(name);
+
+    return index != SLICE_NONE && param_rows[index].ineffective;
 }
 
 const char *params_keep(struct params *p, slice name, slice text)
@@ -80,7 +97,7 @@ const char *params_default(struct params *p, slice name)
     if (index == SLICE_NONE)
         return transport_default(name);
     text = param_computed(p, name);
-    return text != NULL ? text : param_rows[index].default_text;
+    return text != NULL ? text : param_default_text(index);
 }
 
 static const char *fallback(void *context, slice name)

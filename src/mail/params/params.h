@@ -7,6 +7,7 @@
  *     type = "time"            # text bool int size(long) time enum(values=[...])
  *     default = "300s"         # as postconf -d shows it; may use $name
  *     min = "1s"               # optional range, checked at load
+ *     commands = true          # set for commands too though the default is no constant: params_load_for_command()
  *     summary = "..."          # one line, ours
  *     doc = "..."              # optional paragraph
  *
@@ -38,6 +39,9 @@ struct params_override {
  * parameter of which file is wrong: ERR_CONFIG, ERR_SYNTAX, ERR_SYS. */
 struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
                            struct err *err);
+/* The same without overrides, for a program that lives for a moment.  A field whose default is made of others is set only
+ * when main.cf gives the parameter, or when its stanza says commands = true; else it is 0 or NULL. */
+struct params *params_load_for_command(const char *config_directory, struct err *err);
 void params_free(struct params *p);
 
 /* Expanded value of any parameter, known or user-defined, by name; NULL when nobody defines it.  Lives as long as P. */
@@ -64,17 +68,14 @@ bool params_directory_is_listed(slice directory);
 /* compatibility_level as comparable number: "3.6" is 3 006 000. */
 bool compat_level_parse(slice text, int64_t *out);
 
-/* ---- the table behind postconf ---- */
-struct param_row {
-    const char *name;
-    const char *type;      /* "text", "bool", ... */
-    const char *default_text;
-    const char *summary;
-    bool known_only;       /* no field of struct params is used */
-    bool ineffective;      /* and whoever sets it would miss what it does */
-};
-extern const struct param_row param_rows[];
+/* ---- the table behind postconf: all parameters, by number, in the order of their names ---- */
 extern const size_t param_row_count;
+const char *param_name(size_t index);
+const char *param_default_text(size_t index);
+/* No parameter, or one that has an effect: false. */
+bool param_is_ineffective(slice name);
+/* The number of NAME, or SLICE_NONE. */
+size_t param_find(slice name);
 
 /* Like params_load(), but nothing is checked and no field is set: for params_get(), params_expand(), params_default().
  * With READ_MAIN_CF false there are only the defaults and OVERRIDES. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bug.h"
@@ -266,6 +267,7 @@ static void prepare(struct worker *w, int argc, char **argv)
     struct err err;
 
     (void)umask(077);
+    tzset(); /* the zone's file is out of reach after chroot */
     (void)signal(SIGPIPE, SIG_IGN);
     w->run.program = base_name(argv[0]);
     if (!service_options_parse(argc, argv, &w->options, &err)) {

@@ -14,14 +14,6 @@ bool program_missing(const struct master_row *row)
     return missing;
 }
 
-static bool is_ineffective(slice name)
-{
-    for (size_t i = 0; i < param_row_count; i++)
-        if (slice_eq(slice_text(param_rows[i].name), name))
-            return param_rows[i].ineffective;
-    return false;
-}
-
 /* True when VALUE says what holds anyhow. */
 static bool is_default(slice name, slice value)
 {
@@ -42,7 +34,7 @@ static void look_at_row(const struct master_conf *conf, const struct master_row 
         event_warning("%s: service %s/%s is not offered: there is no program %s", conf->path, row->service,
                       master_type_name(row->type), row->command);
     while (master_row_overrides(row, &at, &name, &value, &argument))
-        if (is_ineffective(name) && !is_default(name, value))
+        if (param_is_ineffective(name) && !is_default(name, value))
             event_warning("%s: service %s/%s: parameter %.*s has no effect: it is not supported yet", conf->path, row->service,
                           master_type_name(row->type), S_ARG(name));
 }
@@ -50,7 +42,7 @@ static void look_at_row(const struct master_conf *conf, const struct master_row 
 void warn_unsupported(const struct master_conf *conf)
 {
     MAP_EACH(e, &master.params->conf.raw)
-    if (is_ineffective(map_key(e)) && !is_default(map_key(e), slice_text(e->value)))
+    if (param_is_ineffective(map_key(e)) && !is_default(map_key(e), slice_text(e->value)))
         event_warning("%s/main.cf: parameter %.*s has no effect: it is not supported yet", master.config_directory,
                       S_ARG(map_key(e)));
     for (size_t i = 0; i < conf->count; i++)
