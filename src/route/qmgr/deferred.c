@@ -2,9 +2,13 @@
 
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
+#include "route/qmgr/fill.h"
 #include "route/qmgr/watch.h"
 
-enum { SCAN_SLICE = 200 /* names looked at in a row */ };
+enum { SCAN_SLICE = 200 /* names looked at in a row */, SWEEP_SLICE = 2000 /* in memory */ };
+
+static const slice queue_names[INDEX_QUEUES] = {
+    [INDEX_DEFERRED] = S_INIT(QUEUE_DEFERRED), [INDEX_HOLD] = S_INIT(QUEUE_HOLD)};
 
 int64_t deferred_until(const struct stat *st)
 {
@@ -16,116 +20,207 @@ bool deferred_is_over(int64_t until_us)
     return until_us <= clock_wall_us() + SECONDS(1);
 }
 
+static void put(enum index_queue queue, slice id, const struct stat *st, int64_t changed_us, int64_t due_us)
+{
+    const struct index_file file = {st->st_ino, st->st_size, changed_us, (st->st_mode & QUEUE_MODE_EXPIRE) != 0};
+
+    (void)index_put(&qmgr.index, queue, id, &file, due_us);
+    fill_kick();
+}
+
+void deferred_put(slice id, const struct stat *st, int64_t until_us)
+{
+    put(INDEX_DEFERRED, id, st, until_us, until_us);
+}
+
 /* ---- what is due ---- */
 
 enum deferred_got deferred_next(struct deferred *out)
 {
-    const struct due_entry *e = due_first(&qmgr.due);
+    const struct index_entry *e = index_first_due(&qmgr.index);
     bool pressed;
     slice id;
 
-    if (e == NULL || e->node.key > clock_wall_us())
+    if (e == NULL || e->due.key > clock_wall_us())
         return DEFERRED_NONE;
-    pressed = e->node.key == 0;
+    pressed = e->due.key == 0;
     memcpy(out->id, e->id, e->id_bytes);
     out->id[e->id_bytes] = 0;
     id = slice_text(out->id);
     if (!queue_path(&qmgr.layout, S(QUEUE_DEFERRED), id, out->path) ||
         queue_file_check(out->path, &out->st) != QUEUE_FILE_READY) {
-        due_remove(&qmgr.due, id);
+        index_remove(&qmgr.index, id);
         return DEFERRED_NOT_NOW;
     }
     if (!pressed && !deferred_is_over(deferred_until(&out->st))) {
-        due_put(&qmgr.due, id, deferred_until(&out->st), out->st.st_ino, out->st.st_size);
+        deferred_put(id, &out->st, deferred_until(&out->st));
         return DEFERRED_NOT_NOW;
     }
-    due_remove(&qmgr.due, id);
+    index_remove(&qmgr.index, id);
     return DEFERRED_DUE;
 }
 
 /* ---- what others did ---- */
 
 /* FULL looks at time stamps too; ALL makes everything due. */
-static void look_at(slice id, const char *path, bool full, bool all)
+static void look_at(enum index_queue queue, slice id, const char *path, bool full, bool all)
 {
     struct stat st;
 
-    if ((due_seen(&qmgr.due, id) && !full) || id.n > QUEUE_ID_MOST || queue_file_check(path, &st) != QUEUE_FILE_READY)
+    if ((index_seen(&qmgr.index, queue, id) && !full) || id.n > QUEUE_ID_MOST ||
+        queue_file_check(path, &st) != QUEUE_FILE_READY)
         return;
-    due_put(&qmgr.due, id, all ? 0 : deferred_until(&st), st.st_ino, st.st_size);
+    put(queue, id, &st, deferred_until(&st), all ? 0 : deferred_until(&st));
 }
 
-static bool rescan(bool full, bool all)
+/* False: cancelled. */
+static bool rescan_queue(enum index_queue queue, bool full, bool all, bool *complete)
 {
     struct err err;
-    struct queue_scan *scan = queue_scan_open(S(QUEUE_DEFERRED), &err);
-    enum queue_scan_got got;
+    struct queue_scan *scan = queue_scan_open(queue_names[queue], &err);
+    enum queue_scan_got got = SCAN_FAILED;
     const char *path;
     unsigned count = 0;
     bool alive = true;
     slice id;
 
-    if (scan == NULL) {
-        event_warning("%s", err.text);
-        return true;
-    }
-    due_scan_begin(&qmgr.due);
-    while ((got = queue_scan_next(scan, &id, &path, &err)) == SCAN_ID) {
-        look_at(id, path, full, all);
+    while (alive && scan != NULL && (got = queue_scan_next(scan, &id, &path, &err)) == SCAN_ID) {
+        look_at(queue, id, path, full, all);
         if (++count % SCAN_SLICE != 0)
             continue;
         qmgr_kick_intake();
         alive = task_yield(&err);
-        if (!alive)
-            break;
     }
     queue_scan_close(scan);
     if (got == SCAN_FAILED)
         event_warning("%s", err.text);
-    if (got == SCAN_END)
-        due_scan_end(&qmgr.due);
+    *complete = *complete && got == SCAN_END;
     qmgr_kick_intake();
     return alive;
 }
 
-static void look_again(slice id)
+/* Drops what the scan has not met. */
+static bool sweep(enum index_queue queue)
+{
+    struct index_cursor cursor;
+    struct index_entry *e;
+    unsigned count = 0;
+    bool alive = true;
+    struct err err;
+
+    index_cursor_begin(&qmgr.index, queue, &cursor);
+    while (alive && (e = index_cursor_next(&cursor)) != NULL) {
+        if (!index_was_seen(&qmgr.index, e))
+            index_drop(&qmgr.index, e);
+        if (++count % SWEEP_SLICE == 0)
+            alive = task_yield(&err);
+    }
+    index_cursor_end(&cursor);
+    return alive;
+}
+
+static bool rescan(bool full, bool all)
+{
+    bool complete = true;
+
+    index_scan_begin(&qmgr.index);
+    for (enum index_queue queue = 0; queue < INDEX_QUEUES; queue++)
+        if (!rescan_queue(queue, full, all && queue == INDEX_DEFERRED, &complete))
+            return false;
+    for (enum index_queue queue = 0; complete && queue < INDEX_QUEUES; queue++)
+        if (!sweep(queue))
+            return false;
+    return true;
+}
+
+/* Where is ID now?  It is looked for in QUEUE first; who moves a file to another queue is seen to take it away first.
+ */
+static void look_again(enum index_queue queue, slice id)
+{
+    for (size_t i = 0; i < INDEX_QUEUES && id.n <= QUEUE_ID_MOST; i++) {
+        enum index_queue in = (queue + i) % INDEX_QUEUES;
+        char path[QUEUE_PATH_MOST];
+        struct stat st;
+
+        if (queue_path(&qmgr.layout, queue_names[in], id, path) && queue_file_check(path, &st) == QUEUE_FILE_READY) {
+            put(in, id, &st, deferred_until(&st), deferred_until(&st));
+            qmgr_kick_intake();
+            return;
+        }
+    }
+    index_remove(&qmgr.index, id);
+}
+
+/* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
+static void seen(enum index_queue queue, slice id, enum watch_change change)
+{
+    const struct index_entry *e = index_find(&qmgr.index, id);
+    bool known = e != NULL && e->queue == queue;
+
+    if (change == WATCH_CHANGED || known == (change == WATCH_WENT))
+        look_again(queue, id);
+}
+
+static void seen_in_deferred(slice id, enum watch_change change)
+{
+    seen(INDEX_DEFERRED, id, change);
+}
+
+static void seen_in_hold(slice id, enum watch_change change)
+{
+    seen(INDEX_HOLD, id, change);
+}
+
+/* Who completes a file there says so to the queue manager; who moves one there need not. */
+static void seen_in_incoming(slice id, enum watch_change change)
 {
     char path[QUEUE_PATH_MOST];
     struct stat st;
 
-    if (id.n > QUEUE_ID_MOST || !queue_path(&qmgr.layout, S(QUEUE_DEFERRED), id, path))
+    (void)change;
+    if (id.n > QUEUE_ID_MOST || !queue_path(&qmgr.layout, S(QUEUE_INCOMING), id, path) ||
+        queue_file_check(path, &st) != QUEUE_FILE_READY)
         return;
-    if (queue_file_check(path, &st) == QUEUE_FILE_READY)
-        due_put(&qmgr.due, id, deferred_until(&st), st.st_ino, st.st_size);
-    else
-        due_remove(&qmgr.due, id);
+    qmgr.scan_incoming = true;
     qmgr_kick_intake();
-}
-
-/* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
-static void seen(slice id, enum watch_change change)
-{
-    bool known = due_find(&qmgr.due, id) != NULL;
-
-    if (change == WATCH_CHANGED || known == (change == WATCH_WENT))
-        look_again(id);
 }
 
 static void missed(void)
 {
+    qmgr.index_is_current = false;
     qmgr.scan_deferred = true;
     waitq_wake_all(&qmgr.rescan);
 }
 
+static bool watch_all(void)
+{
+    struct err err;
+
+    qmgr.watch = watch_open(missed, &err);
+    if (qmgr.watch != NULL && watch_queue(qmgr.watch, QUEUE_DEFERRED, false, seen_in_deferred, &err) &&
+        watch_queue(qmgr.watch, QUEUE_HOLD, false, seen_in_hold, &err) &&
+        watch_queue(qmgr.watch, QUEUE_INCOMING, true, seen_in_incoming, &err))
+        return true;
+    event_warning("%s; what others do there is seen every queue_run_delay only", err.text);
+    return false;
+}
+
+bool deferred_is_current(void)
+{
+    struct err err;
+
+    while (qmgr.index_is_current && watch_catch_up(qmgr.watch))
+        if (!task_yield(&err))
+            return false;
+    return qmgr.index_is_current;
+}
+
 void deferred_run(void *unused)
 {
-    static const struct watch_calls calls = {seen, missed};
-    bool full = true;
+    bool full = true, watched = watch_all();
     struct err err;
 
     (void)unused;
-    if (!watch_queue(QUEUE_DEFERRED, &calls, &err))
-        event_warning("%s; what others do there is seen every queue_run_delay only", err.text);
     for (;;) {
         bool all = qmgr.scan_all;
 
@@ -134,6 +229,7 @@ void deferred_run(void *unused)
         if (!rescan(full || all, all))
             return;
         qmgr.scanning_deferred = false;
+        qmgr.index_is_current = watched && !qmgr.scan_deferred;
         qmgr_kick_intake();
         if (!qmgr.scan_deferred && !waitq_wait(&qmgr.rescan, deadline_in(qmgr.params->queue_run_delay_us), &err) &&
             err.kind != ERR_TIMEOUT)

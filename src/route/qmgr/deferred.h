@@ -1,4 +1,4 @@
-/* route/qmgr/deferred.h - what lies in deferred/, and what others do to it. */
+/* route/qmgr/deferred.h - what lies in deferred/ and hold/, and what others do there and in incoming/. */
 #ifndef ROUTE_QMGR_DEFERRED_H
 #define ROUTE_QMGR_DEFERRED_H
 
@@ -6,7 +6,7 @@
 
 #include "route/qmgr/state.h"
 
-/* The task that reads deferred/ at start, when asked and every queue_run_delay, in slices. */
+/* The task that reads deferred/ and hold/ at start, and again when asked and every queue_run_delay, in slices. */
 void deferred_run(void *unused);
 
 /* A message that is due. */
@@ -18,9 +18,15 @@ struct deferred {
 enum deferred_got { DEFERRED_DUE, DEFERRED_NOT_NOW, DEFERRED_NONE };
 enum deferred_got deferred_next(struct deferred *out);
 
+/* This queue manager has put ID, whose file ST describes but for its time stamp, into deferred/, due at UNTIL_US. */
+void deferred_put(slice id, const struct stat *st, int64_t until_us);
 /* When the file that ST describes is due. */
 int64_t deferred_until(const struct stat *st);
 /* Is that over? */
 bool deferred_is_over(int64_t until_us);
+
+/* Sees all that others have done by now.  False: the index may be wrong, since it has not been read yet or something
+ * was missed; or the task is cancelled.  Suspends only to let others run. */
+bool deferred_is_current(void);
 
 #endif

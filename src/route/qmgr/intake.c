@@ -162,13 +162,13 @@ static bool take_deferred(void)
 
 static deadline next_work(void)
 {
-    const struct due_entry *e = due_first(&qmgr.due);
+    const struct index_entry *e = index_first_due(&qmgr.index);
     int64_t now_us = clock_wall_us(), at_us = now_us + SECONDS(LONGEST_NAP_S);
 
     if (qmgr.incoming_again_us < at_us)
         at_us = qmgr.incoming_again_us;
-    if (e != NULL && e->node.key < at_us)
-        at_us = e->node.key;
+    if (e != NULL && e->due.key < at_us)
+        at_us = e->due.key;
     return deadline_in(at_us > now_us ? at_us - now_us : 0);
 }
 

@@ -6,6 +6,8 @@
 #include "core/base/file.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
+#include "route/qmgr/backoff.h"
+#include "route/qmgr/deferred.h"
 #include "route/qmgr/state.h"
 
 enum { BACKOFF_JITTER_PERCENT = 10 };
@@ -99,7 +101,7 @@ void move_to_deferred(const struct message *m)
     }
     (void)set_times(path, at_us);
     if (move(message_id(m), S(QUEUE_DEFERRED)))
-        due_put(&qmgr.due, message_id(m), at_us, st.st_ino, st.st_size);
+        deferred_put(message_id(m), &st, at_us);
     else
         back_until(message_id(m), at_us); /* no folder can be made when there are no inodes left */
 }

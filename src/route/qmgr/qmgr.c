@@ -6,6 +6,7 @@
 #include "mail/service/service.h"
 #include "route/qmgr/deferred.h"
 #include "route/qmgr/deliver.h"
+#include "route/qmgr/fill.h"
 #include "route/qmgr/give_up.h"
 #include "route/qmgr/intake.h"
 #include "route/qmgr/move.h"
@@ -30,14 +31,15 @@ static bool start(struct service_run *run, struct err *err)
     qmgr.schedule.ready = ready;
     list_init(&qmgr.undeliverable);
     waitq_init(&qmgr.undeliverable_came);
-    due_init(&qmgr.due);
+    index_init(&qmgr.index);
+    waitq_init(&qmgr.fill);
     map_init(&qmgr.active);
     waitq_init(&qmgr.intake);
     waitq_init(&qmgr.rescan);
     if (!settings_check(run->params, err) || !move_all_back(err))
         return false;
     return service_spawn("intake", intake_run, NULL, true, err) &&
-           service_spawn("deferred", deferred_run, NULL, true, err) &&
+           service_spawn("deferred", deferred_run, NULL, true, err) && service_spawn("fill", fill_run, NULL, true, err) &&
            service_spawn("give up", give_up_run, NULL, true, err);
 }
 

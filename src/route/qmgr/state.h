@@ -6,14 +6,15 @@
 
 #include "core/run/task.h"
 #include "mail/address/client.h"
+#include "mail/index/index.h"
 #include "mail/params/params.h"
 #include "mail/queue/id.h"
-#include "route/qmgr/due.h"
 #include "route/qmgr/schedule.h"
 
 enum { ROUTING_MOST = 20 /* messages whose recipients are being resolved */ };
 
 struct entry;
+struct watch;
 
 struct undeliverable {
     struct list queue; /* qmgr.undeliverable */
@@ -27,7 +28,10 @@ struct qmgr {
     struct address_client *addresses;
     struct schedule schedule;
     struct timer wake_timer;
-    struct due due;
+    struct index index;             /* of deferred/ and hold/ */
+    bool index_is_current;          /* all is in it, and what others do is seen */
+    struct watch *watch;            /* NULL: there is none */
+    struct waitq fill;              /* for something in the index that is wanted */
     struct map active;              /* struct message by id */
     size_t recipients;              /* in memory */
     size_t probes;                  /* of those messages, from verify(8) */

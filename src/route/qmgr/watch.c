@@ -13,20 +13,28 @@
 #include "mail/queue/id.h"
 
 enum {
-    EVENTS = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
+    ALL_EVENTS =
+        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
+    MOVES = IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR,
     READ_BYTES = 3000, /* of a task's stack; some fifty events */
     FOLDERS_MOST = 5000,
 };
 
-/* The one watch of a process. */
+/* A folder of a queue that is told of by TELL. */
+struct folder {
+    char *path; /* NULL: none */
+    watch_fn *tell;
+    bool moved_only;
+};
+
 struct watch {
-    const struct watch_calls *calls;
+    void (*missed)(void);
     int fd;
-    char **folders; /* by the kernel's number of the watch; NULL: none */
+    struct folder *folders; /* by the kernel's number of the watch */
     size_t folder_cap, folder_count;
 };
 
-static void remember(struct watch *w, size_t number, const char *path)
+static void remember(struct watch *w, size_t number, const struct folder *f)
 {
     if (number >= w->folder_cap) {
         size_t cap = number < 32 ? 64 : number * 2;
@@ -35,38 +43,40 @@ static void remember(struct watch *w, size_t number, const char *path)
         memset(w->folders + w->folder_cap, 0, (cap - w->folder_cap) * sizeof *w->folders);
         w->folder_cap = cap;
     }
-    if (w->folders[number] == NULL)
+    if (w->folders[number].path == NULL)
         w->folder_count++;
-    free(w->folders[number]);
-    w->folders[number] = xstrndup(path, strlen(path));
+    free(w->folders[number].path);
+    w->folders[number] = *f;
+    w->folders[number].path = xstrndup(f->path, strlen(f->path));
 }
 
 static void forget(struct watch *w, size_t number)
 {
-    if (number >= w->folder_cap || w->folders[number] == NULL)
+    if (number >= w->folder_cap || w->folders[number].path == NULL)
         return;
     w->folder_count--;
-    free(w->folders[number]);
-    w->folders[number] = NULL;
+    free(w->folders[number].path);
+    w->folders[number].path = NULL;
 }
 
-/* PATH and the folders of one letter in it, as deep as they go.  False: PATH is not watched. */
-static bool add(struct watch *w, const char *path)
+/* F and the folders of one letter in it, as deep as they go.  False: F is not watched. */
+static bool add(struct watch *w, const struct folder *f)
 {
-    int number = w->folder_count < FOLDERS_MOST ? inotify_add_watch(w->fd, path, EVENTS) : -1;
+    uint32_t events = f->moved_only ? MOVES : ALL_EVENTS;
+    int number = w->folder_count < FOLDERS_MOST ? inotify_add_watch(w->fd, f->path, events) : -1;
     struct dirent *entry;
     DIR *dir;
 
     if (number < 0)
         return false;
-    remember(w, (size_t)number, path);
-    dir = opendir(path);
+    remember(w, (size_t)number, f);
+    dir = opendir(f->path);
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char inner[QUEUE_PATH_MOST];
-        int n = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        int n = snprintf(inner, sizeof inner, "%s/%s", f->path, entry->d_name);
 
         if (strlen(entry->d_name) == 1 && queue_id_valid(slice_text(entry->d_name)) && n < (int)sizeof inner)
-            (void)add(w, inner); /* a file of that name is refused */
+            (void)add(w, &(struct folder){inner, f->tell, f->moved_only}); /* a file of that name is refused */
     }
     if (dir != NULL)
         (void)closedir(dir);
@@ -76,7 +86,7 @@ static bool add(struct watch *w, const char *path)
 static bool is_watched(const struct watch *w, const char *path)
 {
     for (size_t i = 0; i < w->folder_cap; i++)
-        if (w->folders[i] != NULL && strcmp(w->folders[i], path) == 0)
+        if (w->folders[i].path != NULL && strcmp(w->folders[i].path, path) == 0)
             return true;
     return false;
 }
@@ -87,11 +97,12 @@ static void folder_event(struct watch *w, const struct inotify_event *e)
     char path[QUEUE_PATH_MOST];
 
     if ((e->mask & (IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF)) != 0 || (size_t)e->wd >= w->folder_cap ||
-        w->folders[e->wd] == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
-        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd], e->name) >= (int)sizeof path || is_watched(w, path))
+        w->folders[e->wd].path == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
+        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd].path, e->name) >= (int)sizeof path ||
+        is_watched(w, path))
         return;
-    if (add(w, path))
-        w->calls->missed(); /* what was put into it before it was watched */
+    if (add(w, &(struct folder){path, w->folders[e->wd].tell, w->folders[e->wd].moved_only}))
+        w->missed(); /* what was put into it before it was watched */
 }
 
 static void event(struct watch *w, const struct inotify_event *e)
@@ -99,44 +110,61 @@ static void event(struct watch *w, const struct inotify_event *e)
     slice name = e->len > 0 ? slice_text(e->name) : (slice){0};
 
     if ((e->mask & IN_Q_OVERFLOW) != 0)
-        w->calls->missed();
+        w->missed();
     else if ((e->mask & IN_IGNORED) != 0)
         forget(w, (size_t)e->wd);
     else if ((e->mask & IN_ISDIR) != 0)
         folder_event(w, e);
-    else if (queue_id_valid(name))
-        w->calls->name(name, (e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0  ? WATCH_WENT
-                             : (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME
-                                                                          : WATCH_CHANGED);
+    else if ((size_t)e->wd < w->folder_cap && w->folders[e->wd].path != NULL && queue_id_valid(name))
+        w->folders[e->wd].tell(name, (e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 ? WATCH_WENT
+                                     : (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME
+                                                                                  : WATCH_CHANGED);
 }
 
-static void on_events(int fd, void *arg)
+static bool read_events(struct watch *w)
 {
     _Alignas(struct inotify_event) char bytes[READ_BYTES];
-    ssize_t n = read(fd, bytes, sizeof bytes);
+    ssize_t n = read(w->fd, bytes, sizeof bytes);
 
     for (ssize_t at = 0; at < n;) {
         const struct inotify_event *e = (const void *)(bytes + at);
 
-        event(arg, e);
+        event(w, e);
         at += (ssize_t)(sizeof *e + e->len);
     }
+    return n > 0;
 }
 
-bool watch_queue(const char *queue, const struct watch_calls *calls, struct err *err)
+static void on_events(int fd, void *arg)
+{
+    (void)fd;
+    (void)read_events(arg);
+}
+
+struct watch *watch_open(void (*missed)(void), struct err *err)
 {
     struct watch *w = xcalloc(1, sizeof *w);
 
-    w->calls = calls;
+    w->missed = missed;
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (w->fd >= 0 && add(w, queue) && fd_watch(w->fd, on_events, w, err))
-        return true;
-    (void)err_sys(err, "watch %s", queue);
-    for (size_t i = 0; i < w->folder_cap; i++)
-        free(w->folders[i]);
-    free(w->folders);
+    if (w->fd >= 0 && fd_watch(w->fd, on_events, w, err))
+        return w;
+    (void)err_sys(err, "watch the queue");
     if (w->fd >= 0)
         (void)close(w->fd);
     free(w);
-    return false;
+    return NULL;
+}
+
+bool watch_queue(struct watch *w, const char *queue, bool moved_only, watch_fn *tell, struct err *err)
+{
+    char path[QUEUE_PATH_MOST];
+
+    (void)snprintf(path, sizeof path, "%s", queue);
+    return add(w, &(struct folder){path, tell, moved_only}) || err_sys(err, "watch %s", queue);
+}
+
+bool watch_catch_up(struct watch *w)
+{
+    return read_events(w);
 }
