@@ -14,20 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPO / "test"))
+sys.path.append(str(REPO / "test"))  # behind, since there are other scenarios there
 
 from harness import paths, waybill  # noqa: E402
 from harness.installed import Installed  # noqa: E402
 from harness.oracle import Postfix  # noqa: E402
 
-IMAGE_MIB = 512
 CPUACCT = Path("/sys/fs/cgroup/cpuacct")
+SINK = "127.0.0.1:2600"
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class Load:
     size: int
     sessions: int
     many: bool = False
+    to: Sequence[str] = ("dave@example.org",)
+    recipients: int = 1
 
     def __str__(self) -> str:
-        return f"{self.sessions} sessions, {'many messages' if self.many else 'one message'} each"
+        return f"{self.sessions} session{'s'[:self.sessions != 1]}, {'many messages' if self.many else 'one message'} each"
 
 
 @dataclass(frozen=True)
@@ -52,29 +54,59 @@ class Round:
     cpu_seconds_per_1000: float
     accepted_in: float
     """Seconds until the source had all its answers."""
+    source_cpu_per_1000: float = 0
+    sink_cpu_per_1000: float = 0
+
+
+class Group:
+    """A control group that counts CPU, or none where the machine has none."""
+
+    def __init__(self, name: str) -> None:
+        self._folder: Path | None = CPUACCT / f"waybill-bench-{name}-{os.getpid()}"
+        try:
+            self._folder.mkdir()
+        except OSError:
+            self._folder = None
+
+    def __bool__(self) -> bool:
+        return self._folder is not None
+
+    def within(self, argv: Sequence[object]) -> list[object]:
+        """The command that runs ARGV in it."""
+        return ["sh", "-c", f'echo $$ >{self._folder}/tasks; exec "$@"', "sh", *argv] if self else list(argv)
+
+    def used(self) -> float:
+        return int((self._folder / "cpuacct.usage").read_text()) / 1e9 if self._folder else 0
+
+    def pids(self) -> list[int]:
+        """As this machine numbers them."""
+        return [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()] if self._folder else []
+
+    def close(self) -> None:
+        for _ in range(50 if self._folder else 0):
+            try:
+                self._folder.rmdir()  # type: ignore[union-attr]
+                return
+            except OSError:
+                time.sleep(0.1)
 
 
 class Cpu:
     """CPU seconds that a mail system has used: by its control group, or by adding up its processes."""
 
     def __init__(self, name: str) -> None:
-        self.group = CPUACCT / f"waybill-bench-{name}-{os.getpid()}"
-        self.how = "cpuacct"
-        try:
-            self.group.mkdir()
-        except OSError:
-            self.how = "processes"
+        self.group = Group(name)
+        self.how = "cpuacct" if self.group else "processes"
 
     def start(self, system: Installed) -> None:
         system.write_configuration()
-        join = f"echo $$ >{self.group}/tasks;" if self.how == "cpuacct" else ""
-        system.run(["sh", "-c", f"{join} exec postfix start"])
+        system.run(self.group.within(getattr(system, "START", ("postfix", "start"))))
         system.running = True
 
     def used(self, system: Installed) -> float:
         """So far.  Of what runs in the system's processes and those that they waited for."""
-        if self.how == "cpuacct":
-            return int((self.group / "cpuacct.usage").read_text()) / 1e9
+        if self.group:
+            return self.group.used()
         ticks = 0
         master = system.master_pid()
         for process in system.processes():
@@ -84,55 +116,103 @@ class Cpu:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
-        if self.how == "cpuacct":
-            for _ in range(50):
-                try:
-                    self.group.rmdir()
-                    return
-                except OSError:
-                    time.sleep(0.1)
+        self.group.close()
 
 
-def make_image(path: Path) -> Path:
+def make_image(path: Path, mib: int = 512, *, inodes: int = 0) -> Path:
     """A journalled file system in a file whose blocks have all been written."""
     with path.open("wb") as file:
-        for _ in range(IMAGE_MIB):
+        for _ in range(mib):
             file.write(bytes(1 << 20))
         os.fsync(file.fileno())
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", path], check=True)
+    more = ["-N", str(inodes)] if inodes else []
+    subprocess.run(["mkfs.ext4", "-q", "-F", *more, "-E", "lazy_itable_init=0,lazy_journal_init=0", path], check=True)
     return path
 
 
+def has_entries(folder: Path) -> bool:
+    """Of files, not of folders by the first letter of a name."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(len(entry.name) > 1 for entry in entries)
+    except FileNotFoundError:
+        return False
+
+
+@functools.cache
+def built(source: Path, *libraries: str) -> Path:
+    """The program that SOURCE is, compiled when it is newer."""
+    program = REPO / "build/bench" / source.stem
+    program.parent.mkdir(parents=True, exist_ok=True)
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        found = [subprocess.run(["pkg-config", "--cflags", "--libs", name], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+                 for name in libraries]
+        new = program.with_name(f"{program.name}.{os.getpid()}")
+        subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", new, source, *sum(found, [])], check=True)
+        new.replace(program)
+    return program
+
+
+def load_program() -> Path:
+    return built(REPO / "bench/load.c")
+
+
+def by_smtp_source(bench: Bench, load: Load) -> dict[str, float]:
+    bench.system.run(["smtp-source", *(["-d"] if load.many else []), "-s", load.sessions, "-m", load.messages, "-l", load.size,
+                      "-f", "carol@mx.test.invalid", "-t", load.to[0], "127.0.0.1:25"], timeout=3600)
+    return {}
+
+
+def by_own_source(bench: Bench, load: Load) -> dict[str, float]:
+    """bench/load.c.  OpenSMTPD listens with a backlog of 5: connections that find it full are dropped and come again after a second."""
+    patience = ["-g", 4] if bench.name == "opensmtpd" else []
+    done = bench.system.run([load_program(), *(["-d"] if load.many else []), *patience, "-s", load.sessions, "-m", load.messages,
+                             "-l", load.size, "-r", load.recipients, "-t", ",".join(load.to), "127.0.0.1", 25], timeout=3600)
+    return dict(json.loads(done.stdout))
+
+
 class Bench:
-    """One system, started once; the log says how a message ended by a line that SENT matches.  SINK is where an smtp-sink listens."""
+    """One system, started once; the log says how a message ended by a line that SENT matches, if it is asked.  SINK is where an
+    smtp-sink listens."""
 
     def __init__(self, name: str, kind: Callable[..., Installed], image: Path, configuration: Sequence[str], sent: str,
                  sink: str | None = None) -> None:
         self.name, self.sent = name, sent
-        self.cpu = Cpu(name)
+        self.source: Callable[[Bench, Load], dict[str, float]] = by_smtp_source
+        self.cpu, self.sink_cpu = Cpu(name), Group(f"{name}-sink")
         self.system = kind(image=image)
         self.system.configure(configuration)
-        self.cpu.start(self.system)
+        self.start()
         if sink:
-            self.system.spawn(["smtp-sink", "-u", "nobody", sink, "1000"], stdout=subprocess.DEVNULL)
+            self.system.spawn(self.sink_cpu.within(["smtp-sink", "-u", "nobody", sink, "1000"]), stdout=subprocess.DEVNULL)
         time.sleep(1)
 
-    def send(self, load: Load) -> None:
-        self.system.run(["smtp-source", *(["-d"] if load.many else []), "-s", load.sessions, "-m", load.messages, "-l", load.size,
-                         "-f", "carol@mx.test.invalid", "-t", "dave@example.org", "127.0.0.1:25"], timeout=3600)
+    def start(self) -> None:
+        self.cpu.start(self.system)
+        if hasattr(self.system, "started"):
+            time.sleep(1)
+            self.system.started()
+
+    def busy(self) -> bool:
+        if hasattr(self.system, "busy"):
+            return bool(self.system.busy())
+        return any(has_entries(self.system.spool / name) for name in ("maildrop", "incoming", "active"))
 
     def drain(self) -> None:
         """Waits until the queue is empty; mail that must wait would spoil the measure."""
-        until = time.monotonic() + 600
-        while any(files for queue, files in self.system.queue().items() if queue != "deferred"):
+        until = time.monotonic() + 900
+        while self.busy():
             if time.monotonic() > until:
                 raise SystemExit(f"{self.name}: the queue does not empty\n{self.system.log.text()[-3000:]}")
-            time.sleep(0.05)
+            time.sleep(0.02)
         if self.system.queue()["deferred"]:
             raise SystemExit(f"{self.name}: mail was deferred\n{self.system.log.text()[-3000:]}")
 
     def expect_sent(self, messages: int) -> None:
         """The log reader may be a little behind."""
+        if self.name == "opensmtpd":  # another log; what it has not sent is still in its queue
+            self.system.forget_waiting()  # type: ignore[attr-defined]
+            return
         until = time.monotonic() + 10
         while (sent := len(self.system.log.find(self.sent))) < messages and time.monotonic() < until:
             time.sleep(0.1)
@@ -141,28 +221,28 @@ class Bench:
 
     def warm_up(self, load: Load) -> None:
         """Fills caches and loads programs."""
-        self.system.log.mark()
-        self.send(load)
-        self.drain()
-        self.expect_sent(load.messages)
+        self.round(0, load)
 
     def round(self, number: int, load: Load) -> Round:
-        messages = load.messages
+        messages = load.messages * load.recipients
         self.system.log.mark()
-        used, began = self.cpu.used(self.system), time.monotonic()
-        self.send(load)
-        accepted = time.monotonic() - began
+        used, sunk, began = self.cpu.used(self.system), self.sink_cpu.used(), time.monotonic()
+        said = self.source(self, load)
+        accepted = said.get("seconds", time.monotonic() - began)
         self.drain()
         seconds = time.monotonic() - began
         time.sleep(0.5)  # what is left to do after the last message counts too
-        cpu = self.cpu.used(self.system) - used
+        cpu = self.cpu.used(self.system) - used + said.get("commands_cpu_s", 0)
+        sunk = self.sink_cpu.used() - sunk
         self.expect_sent(messages)
-        return Round(self.name, number, round(seconds, 3), round(messages / seconds, 1), round(cpu * 1000 / messages, 3), round(accepted, 3))
+        return Round(self.name, number, round(seconds, 3), round(messages / seconds, 1), round(cpu * 1000 / messages, 3),
+                     round(accepted, 3), round(said.get("cpu_s", 0) * 1000 / messages, 3), round(sunk * 1000 / messages, 3))
 
     def close(self) -> None:
         self.system.stop()
         self.system.close()
         self.cpu.close()
+        self.sink_cpu.close()
 
 
 # ---- several systems side by side
@@ -170,7 +250,7 @@ class Bench:
 def parser(usage: str | None, program: str) -> argparse.ArgumentParser:
     """The options that all benchmarks have."""
     made = argparse.ArgumentParser(usage=usage)
-    made.add_argument("--system", choices=("both", "all", "postfix", "tuned", "waybill"), default="both")
+    made.add_argument("--system", choices=("both", "all", "postfix", "tuned", "opensmtpd", "waybill"), default="both")
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--with", dest="ours", action="append", default=[])
     made.add_argument("--main", action="append", default=[])
@@ -196,26 +276,42 @@ class Subject:
 TUNED = ("default_process_limit = 200", "in_flow_delay = 0", "default_destination_concurrency_limit = 100")
 
 
+def subjects() -> dict[str, Subject]:
+    """All systems, in the order in which they take turns."""
+    import opensmtpd  # which needs this module
+
+    return {"postfix": Subject(Postfix), "tuned": Subject(Postfix, TUNED), "opensmtpd": Subject(opensmtpd.OpenSmtpd),
+            "waybill": Subject(waybill.Waybill)}
+
+
 def wanted(options: argparse.Namespace) -> dict[str, Subject]:
-    subjects = {"postfix": Subject(Postfix), "tuned": Subject(Postfix, TUNED), "waybill": Subject(waybill.Waybill)}
-    names = {"both": ["postfix", "waybill"], "all": list(subjects)}.get(options.system, [options.system])
+    known = subjects()
+    names = {"both": ["postfix", "waybill"], "all": list(known)}.get(options.system, [options.system])
     if "waybill" in names and (missing := waybill.missing()):
         print(f"Waybill is left out, not built: {' '.join(missing)}", file=sys.stderr)
         names.remove("waybill")
-    found = {name: subjects[name] for name in names}
+    found = {name: known[name] for name in names}
     if options.ours:
         found["mixed"] = Subject(functools.partial(Postfix, swapped={name: paths.our_program(name) for name in options.ours}))
-    return found
+    return {name: replace(subject, main=(*subject.main, *options.main)) for name, subject in found.items()}
 
 
 @contextmanager
-def side_by_side(options: argparse.Namespace, configuration: Sequence[str], sent: str, sink: str | None = None) -> Iterator[list[Bench]]:
+def scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="waybill-bench.", dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def side_by_side(tested: Mapping[str, Subject], configuration: Sequence[str], sent: str, sink: str | None = None, *,
+                 image: Callable[[Path], Path] = make_image) -> Iterator[list[Bench]]:
+    """IMAGE makes the disk of a queue, at the path given or elsewhere."""
     benches: list[Bench] = []
-    with tempfile.TemporaryDirectory(prefix="waybill-bench.", dir="/var/tmp") as scratch:
+    with scratch() as folder:
         try:
-            for name, subject in wanted(options).items():
-                image = make_image(Path(scratch) / f"{name}.ext4")
-                benches.append(Bench(name, subject.kind, image, [*configuration, *subject.main, *options.main], sent, sink))
+            for name, subject in tested.items():
+                disk = image(folder / f"{name}.ext4")
+                benches.append(Bench(name, subject.kind, disk, [*configuration, *subject.main], sent, sink))
             yield benches
         finally:
             for bench in benches:
@@ -248,7 +344,8 @@ def show(load: Load, rounds: list[Round]) -> dict[str, object]:
     print(f"{load.messages} messages of {load.size} bytes, {load}")
     print(f"{'system':10} {'round':>5} {'messages/s':>11} {'CPU s/1000':>11} {'accepted s':>11} {'emptied s':>10}")
     for one in rounds:
-        print(f"{one.system:10} {one.number:5} {one.messages_per_second:11.1f} {one.cpu_seconds_per_1000:11.3f} {one.accepted_in:11.2f} {one.seconds:10.2f}")
+        print(f"{one.system:10} {one.number:5} {one.messages_per_second:11.1f} {one.cpu_seconds_per_1000:11.3f} "
+              f"{one.accepted_in:11.2f} {one.seconds:10.2f}")
     for name, median in found.items():
         print(f"{name:10} {'med.':>5} {median['messages_per_second']:11.1f} {median['cpu_seconds_per_1000']:11.3f}")
     for name, ratio in compared.items():

@@ -1,9 +1,10 @@
-/* recorder IMAGE LOG FOLDER - FOLDER/image is IMAGE, and every write and flush of it is recorded in LOG.
+/* recorder IMAGE LOG FOLDER [FLUSH_US] - FOLDER/image is IMAGE, and every write and flush of it is recorded in LOG.
  *
  * LOG is a row of records: struct record, then LENGTH bytes of data.  Requests are served one by one, so that their order
  * in LOG is the order in which a disk may have seen them: what stands before a flush was on the disk when the flush was
  * answered; what stands after the last one may have reached it or not.  Ends when FOLDER is unmounted.
- * While there is a file LOG.broken, whatever has never been written before fails with EIO. */
+ * While there is a file LOG.broken, whatever has never been written before fails with EIO.  A flush takes FLUSH_US
+ * microseconds, in which nothing else is served: with /dev/null as LOG this is just a slow disk. */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -24,6 +26,7 @@ struct record {
 };
 
 static int image, record_log;
+static useconds_t flush_us;
 static const char name[] = "/image";
 static char broken[4096];
 
@@ -85,6 +88,7 @@ static int flush_image(const char *path, int data_only, struct fuse_file_info *f
     (void)path;
     (void)data_only;
     (void)file;
+    (void)usleep(flush_us);
     return record(RECORD_FLUSH, 0, NULL, 0);
 }
 
@@ -93,12 +97,14 @@ int main(int argc, char **argv)
     static const struct fuse_operations operations = {
         .getattr = get_attributes, .open = open_image, .read = read_image, .write = write_image, .fsync = flush_image,
     };
-    char *arguments[] = {argv[0], "-f", "-s", argc == 4 ? argv[3] : NULL, NULL};
+    char *arguments[] = {argv[0], "-f", "-s", argv[argc < 4 ? 0 : 3], NULL};
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: recorder IMAGE LOG FOLDER\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: recorder IMAGE LOG FOLDER [FLUSH_US]\n");
         return 2;
     }
+    if (argc == 5)
+        flush_us = (useconds_t)atoi(argv[4]);
     (void)snprintf(broken, sizeof broken, "%s.broken", argv[2]);
     image = open(argv[1], O_RDWR | O_CLOEXEC);
     record_log = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

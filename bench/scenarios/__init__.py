@@ -1,0 +1,51 @@
+"""What is measured.  A scenario is a module with LETTER, TITLE and run(plan), which gives figures by case and system."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import measure
+import observe
+
+Figures = dict[str, float]
+Cases = dict[str, dict[str, Figures]]
+"""By the name of the case, then by system."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    rounds: int
+    quick: bool = False
+    systems: Sequence[str] = ("postfix", "tuned", "opensmtpd", "waybill")
+    million: bool = False
+
+    def count(self, messages: int) -> int:
+        return max(20, messages // 50) if self.quick else messages
+
+    def tested(self, *but: str) -> dict[str, measure.Subject]:
+        known = measure.subjects()
+        return {name: known[name] for name in known if name in self.systems and name not in but}
+
+
+def medians(rounds: Sequence[measure.Round], messages: int) -> Figures:
+    def median(values: list[float]) -> float:
+        return round(statistics.median(values), 3)
+
+    return {"messages_per_second": median([one.messages_per_second for one in rounds]),
+            "accepted_per_second": median([messages / one.accepted_in for one in rounds]),
+            "cpu_s_per_1000": median([one.cpu_seconds_per_1000 for one in rounds]),
+            "source_cpu_s_per_1000": median([one.source_cpu_per_1000 for one in rounds]),
+            "sink_cpu_s_per_1000": median([one.sink_cpu_per_1000 for one in rounds])}
+
+
+def take_turns(benches: Sequence[measure.Bench], load: measure.Load, plan: Plan, *, observed: int = 0) -> dict[str, Figures]:
+    """One case.  OBSERVED is how many messages are sent under observation afterwards."""
+    rounds = measure.take_turns(list(benches), load, plan.rounds)
+    found = {}
+    for bench in benches:
+        found[bench.name] = medians([one for one in rounds if one.system == bench.name], load.messages)
+        if observed:
+            found[bench.name] |= observe.per_message(bench, replace(load, messages=plan.count(observed)))
+    return found

@@ -1,0 +1,188 @@
+"""E: deferred messages that are not due, and one that is: start, memory, listings, idling, hold, release and delete.
+
+The queue is made once, and each system gets a copy of it on a file system that has just been mounted: its metadata is not in
+memory, the blocks of the image are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import measure
+from harness.installed import Installed
+
+from . import Cases, Figures, Plan
+
+LETTER, TITLE = "E", "Mail is deferred"
+CONFIGURATION = ("relayhost = [127.0.0.1]:2600",)
+HOURS = 2 * 3600
+REASON = "connect to mx.far.example[192.0.2.1]:25: Connection timed out"
+COUNTS = (20_000, 100_000)
+MILLION = 1_000_000
+
+
+def record(kind: str, text: str) -> bytes:
+    data = text.encode()
+    assert len(data) < 128
+    return kind.encode() + bytes([len(data)]) + data
+
+
+def message(now: int, recipient: str) -> bytes:
+    envelope = b"".join([record("T", f"{now} 5"), record("A", f"create_time={now}"), record("A", "rewrite_context=local"),
+                         record("S", "carol@mx.test.invalid"), record("A", f"dsn_orig_rcpt=rfc822;{recipient}"),
+                         record("O", recipient), record("R", recipient), record("M", "")])
+    content = b"".join([record("N", "Subject: waits"), record("N", ""), *(record("N", "x" * 70) for _ in range(20))])
+    size = " ".join(f"{n:15}" for n in (len(content), 97 + len(envelope), 1, 0, len(content), 0))
+    return record("C", size) + envelope + content + record("X", "") + record("E", "")
+
+
+def fill(system: Installed, count: int) -> None:
+    """COUNT messages to as many recipients at a thousand places, with the reasons why they wait; the last one is due."""
+    spool, now = system.spool, int(time.time())
+    owner = (spool / "deferred").stat()
+    for queue in ("deferred", "defer"):
+        for letter in "0123456789ABCDEF":
+            (spool / queue / letter).mkdir(exist_ok=True)
+            os.chown(spool / queue / letter, owner.st_uid, owner.st_gid)
+            (spool / queue / letter).chmod(0o700)
+    for number in range(count):
+        due = number == count - 1
+        to = "alice@mx.test.invalid" if due else f"user{number}@place{number % 1000}.example"
+        name = f"{number * 7919 % 1000000:05X}"
+        path = spool / "deferred" / name[0] / "new"
+        with open(path, "wb") as file:
+            file.write(message(now, to))
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.fchmod(file.fileno(), 0o700)
+            name += f"{os.fstat(file.fileno()).st_ino:X}"
+        os.utime(path, (now - 10 if due else now + HOURS,) * 2)
+        os.rename(path, path.with_name(name))
+        log = spool / "defer" / name[0] / name
+        log.write_text(f"\n<{to}>: {REASON}\nrecipient={to}\noffset=231\ndsn_orig_rcpt=rfc822;{to}\nstatus=4.4.1\naction=delayed\n"
+                       f"reason={REASON}\n\n")
+        os.chown(log, owner.st_uid, owner.st_gid)
+        log.chmod(0o600)
+
+
+def queue_manager_kib(system: Installed) -> int:
+    """Its private memory."""
+    while not (pids := system.children("qmgr")):
+        time.sleep(0.05)
+    rollup = system.room.path(f"/proc/{pids[0]}/smaps_rollup").read_text()
+    return sum(int(found) for found in re.findall(r"^Private_\w+: +(\d+) kB", rollup, re.M))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return round(time.monotonic() - began, 3)
+
+
+def listing(system: Installed, option: str) -> tuple[float, float]:
+    """To the first line and to the end."""
+    began = time.monotonic()
+    job = system.spawn(["postqueue", option], stdout=subprocess.PIPE)
+    assert job.stdout
+    job.stdout.readline()
+    first = time.monotonic() - began
+    while job.stdout.read(1 << 20):
+        pass
+    job.wait()
+    return round(first, 3), round(time.monotonic() - began, 3)
+
+
+def until_delivered(system: Installed, cpu: measure.Cpu) -> float:
+    began = time.monotonic()
+    cpu.start(system)
+    while not system.mailbox("alice"):
+        time.sleep(0.005)
+    return round(time.monotonic() - began, 3)
+
+
+def settled_kib(system: Installed) -> int:
+    """When it does not grow any more."""
+    before = -1
+    while (now := queue_manager_kib(system)) != before:
+        before = now
+        time.sleep(2)
+    return now
+
+
+def idle_cpu(system: Installed, cpu: measure.Cpu, wait_s: float) -> float:
+    used = cpu.used(system)
+    time.sleep(wait_s)
+    return round((cpu.used(system) - used) * 60 / wait_s, 4)
+
+
+def filled_image(path: Path, count: int) -> Path:
+    """An image with a queue of COUNT; any system can use it."""
+    image = measure.make_image(path, 300 + count * 12 // 1000, inodes=2 * count + 10000)
+    subject = measure.subjects()["waybill"]
+    system = subject.kind(image=image)
+    try:
+        system.configure(CONFIGURATION)
+        system.start()
+        system.stop()
+        fill(system, count)
+    finally:
+        system.close()
+    return image
+
+
+def empty_kib(subject: measure.Subject, name: str) -> int:
+    """Of a queue manager with nothing to do."""
+    system, cpu = subject.kind(), measure.Cpu(f"{name}-empty")
+    try:
+        system.configure(CONFIGURATION)
+        cpu.start(system)
+        return settled_kib(system)
+    finally:
+        system.stop()
+        system.close()
+        cpu.close()
+
+
+def measure_one(name: str, subject: measure.Subject, image: Path, count: int, idle_s: float) -> Figures:
+    empty = empty_kib(subject, name)
+    system, cpu = subject.kind(image=image), measure.Cpu(name)
+    try:
+        system.configure([*CONFIGURATION, *subject.main])
+        found: Figures = {"start_to_first_delivery_s": until_delivered(system, cpu)}
+        found["qmgr_bytes_per_message"] = round((settled_kib(system) - empty) * 1024 / count, 1)
+        found["idle_cpu_s_per_minute"] = idle_cpu(system, cpu, idle_s)
+        found["postqueue_p_first_line_s"], found["postqueue_p_s"] = listing(system, "-p")
+        found["postqueue_j_first_line_s"], found["postqueue_j_s"] = listing(system, "-j")
+        for act in ("-h", "-H", "-d"):
+            found[f"postsuper_{act[1]}_all_s"] = seconds(lambda: system.run(["postsuper", act, "ALL"], timeout=3600))
+        return found
+    finally:
+        system.stop()
+        system.close()
+        cpu.close()
+
+
+def compare(tested: dict[str, measure.Subject], count: int, idle_s: float) -> dict[str, Figures]:
+    found = {}
+    with measure.scratch() as folder:
+        filled = filled_image(folder / "filled", count)
+        for name, subject in tested.items():
+            image = folder / name
+            shutil.copyfile(filled, image)
+            found[name] = measure_one(name, subject, image, count, idle_s)
+            image.unlink()
+    return found
+
+
+def run(plan: Plan) -> Cases:
+    """Once: each takes minutes."""
+    idle_s = 2 if plan.quick else 20
+    tested = plan.tested("tuned", "opensmtpd")
+    found = {f"{count} messages": compare(tested, plan.count(count), idle_s) for count in COUNTS}
+    if plan.million:
+        found[f"{MILLION} messages"] = compare({"waybill": tested["waybill"]}, plan.count(MILLION), idle_s)
+    return found
