@@ -123,19 +123,28 @@ def reap(_number: int, _frame: object) -> None:
         pass
 
 
+SYNC = b"<sync>"
+
+
 def collect(log: socket.socket, path: Path) -> None:
-    """Writes each datagram as a line, many at a time."""
+    """Writes each datagram as a line, many at a time; answers one that asks for a file by making it, after all before it."""
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     log.setblocking(False)
     while True:
         select.select([log], [], [])
-        lines = []
+        lines, asked = [], []
         try:
             while len(lines) < 1000:
-                lines.append(log.recv(65536).rstrip(b"\n\0") + b"\n")
+                line = log.recv(65536).rstrip(b"\n\0")
+                if line.startswith(SYNC):
+                    asked.append(line.removeprefix(SYNC).decode())
+                else:
+                    lines.append(line + b"\n")
         except BlockingIOError:
             pass
         os.write(out, b"".join(lines))
+        for name in asked:
+            (path.parent / name).touch()
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ class Installed(System):
         super().__init__()
         self.room = Room(layers, image)
         self.spool = self.room.path("/var/spool/postfix") if image else self.room.scratch / "spool"
-        self.log = Log(self.room.scratch / "mail.log")
+        self.log = Log(self.room.scratch / "mail.log", self.room.settle_log)
         self._fifo = fifo
         self._swapped = dict(swapped or {})
         try:

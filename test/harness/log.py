@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +38,28 @@ def parse(raw: str) -> Line:
 
 
 class Log:
-    def __init__(self, path: Path) -> None:
+    """One file.  SETTLE waits until whatever has been logged so far stands in the file at PATH."""
+
+    def __init__(self, path: Path, settle: Callable[[], None] | None = None) -> None:
         self.path = path
+        self._settle = settle
         self._start = 0
+
+    def settle(self) -> None:
+        if self._settle:
+            self._settle()
 
     def mark(self) -> None:
         """Forgets what has been logged so far."""
+        self.settle()
         self._start = self.path.stat().st_size if self.path.exists() else 0
 
     def lines(self) -> list[Line]:
+        """What has been logged so far."""
+        self.settle()
+        return self._lines()
+
+    def _lines(self) -> list[Line]:
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
@@ -54,17 +68,21 @@ class Log:
         return [parse(raw) for raw in whole.decode("utf-8", "replace").split("\n") if raw]
 
     def text(self) -> str:
-        return "".join(f"{line}\n" for line in self.lines())
+        return "".join(f"{line}\n" for line in self._lines())
 
     def find(self, pattern: str) -> list[re.Match[str]]:
-        """Where "PROGRAM[PID]: TEXT" of a line matches the expression."""
-        return [found for line in self.lines() if (found := re.search(pattern, str(line)))]
+        """Where "PROGRAM[PID]: TEXT" of a line logged so far matches the expression."""
+        self.settle()
+        return self._find(pattern)
+
+    def _find(self, pattern: str) -> list[re.Match[str]]:
+        return [found for line in self._lines() if (found := re.search(pattern, str(line)))]
 
     def wait(self, pattern: str, *, count: int = 1, timeout: float = 20) -> list[re.Match[str]]:
         """Waits until COUNT lines match; fails with the whole log."""
         until = time.monotonic() + timeout
         while True:
-            found = self.find(pattern)
+            found = self._find(pattern)
             if len(found) >= count:
                 return found
             if time.monotonic() > until:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import select
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
+_numbers = itertools.count()
 _AGENT = Path(__file__).with_name("agent.py")
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "LOGNAME": "root", "USER": "root"}
@@ -85,6 +89,16 @@ class Room:
         job = subprocess.Popen(self._enter(argv, user), env=self._environment(user, env), **options)  # type: ignore[call-overload]
         self._jobs.append(job)
         return job
+
+    def settle_log(self) -> None:
+        """Waits until whatever has been sent to /dev/log so far stands in scratch/mail.log."""
+        seen = self.scratch / f"logged.{os.getpid()}.{next(_numbers)}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            log.sendto(f"<sync>{seen.name}".encode(), str(self.path("/dev/log")))
+            until = time.monotonic() + 20
+            while not seen.exists() and time.monotonic() < until:
+                time.sleep(0.002)
+            seen.unlink()
 
     def network(self) -> contextlib.AbstractContextManager[None]:
         """Sockets that this thread makes meanwhile belong to the room's network, and stay there."""
