@@ -193,6 +193,58 @@ def test_spawner_dies_during_a_delivery(ours: System) -> None:
     until(lambda: main not in [process.pid for process in ours.processes()], "the process without a spawner lives on")
 
 
+def deputies(system: System, user: str) -> list[int]:
+    """The processes of local(8) that are USER."""
+    return [p.pid for p in system.processes() if p.user == user and p.argv.startswith("local ")]
+
+
+def status(system: System, pid: int) -> dict[str, str]:
+    return dict(line.split(":\t", 1) for line in shell(system, f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+
+
+def deliver(system: System, user: str, sender: str) -> set[int]:
+    assert attempt(system, user, "Subject: x\n\nx\n", sender).startswith("2.0.0 sent")
+    return set(deputies(system, user))
+
+
+def test_deputy_takes_the_next_job_of_its_user(ours: System) -> None:
+    def one_took_two() -> bool:
+        number = time.monotonic_ns()
+        before = deliver(ours, "bob", f"one{number}@example.org")
+        assert not before & deliver(ours, "alice", f"other{number}@example.org")
+        return bool(before & deliver(ours, "bob", f"two{number}@example.org"))
+
+    until(one_took_two, "no process took two jobs")
+    until(lambda: not deputies(ours, "alice") and not deputies(ours, "bob"), "they stay")
+
+
+def test_deputy_has_no_rights_but_its_users(ours: System) -> None:
+    def caught() -> bool:
+        """Stopped, it cannot go while it is looked at."""
+        pids.extend(deliver(ours, "bob", f"caught{time.monotonic_ns()}@example.org"))
+        return bool(pids) and ours.run(["kill", "-STOP", str(pids[-1])], check=False).returncode == 0
+
+    pids: list[int] = []
+    until(caught, "none waits")
+    pid = pids[-1]
+    says, uid, gid = status(ours, pid), *shell(ours, "id -u bob; id -g bob").split()
+    assert (says["Uid"], says["Gid"], says["Groups"].split(), says["NoNewPrivs"]) == ("\t".join([uid] * 4), "\t".join([gid] * 4), [gid], "1")
+    assert int(says["CapPrm"], 16) == int(says["CapEff"], 16) == 0
+    files = shell(ours, f"cd /proc/{pid}/fd; for i in *; do echo $(readlink $i); done").split()
+    assert sorted(re.sub(r":\[.*", "", file) for file in files) == ["/dev/null"] * 3 + ["socket"]
+    assert ours.run(["runuser", "-u", "bob", "--", "cat", f"/proc/{pid}/environ"], check=False).returncode != 0
+    shell(ours, f"kill -CONT {pid}")
+    until(lambda: not deputies(ours, "bob"), "it stays")
+
+
+def test_deputy_killed_by_its_user(ours: System) -> None:
+    """The next message gets another one."""
+    deliver(ours, "alice", "killer@example.org")
+    shell(ours, "runuser -u alice -- pkill -9 -x local || :")
+    until(lambda: not deputies(ours, "alice"), "it lives")
+    deliver(ours, "alice", "killer2@example.org")
+
+
 @pytest.mark.fault("kill -9")
 def test_local_dies_during_a_delivery(ours: System) -> None:
     """The message is still there, and is delivered again: not before the first command, which nobody hears any more, has ended."""

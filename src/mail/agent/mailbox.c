@@ -115,13 +115,16 @@ bool mailbox_write_all(const struct mailbox_job *job, int content_fd, int fd, bo
     return ok;
 }
 
-/* No file may grow beyond the limit: the write that would make it so fails with EFBIG. */
+/* No file may grow beyond the limit: the write that would make it so fails with EFBIG.  All jobs of an agent have the
+ * same. */
 static void limit_files(int64_t bytes)
 {
-    struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
+    struct rlimit limit;
 
-    if (bytes > 0)
-        (void)setrlimit(RLIMIT_FSIZE, &limit);
+    if (bytes <= 0 || getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return;
+    limit.rlim_cur = (rlim_t)bytes < limit.rlim_max ? (rlim_t)bytes : limit.rlim_max;
+    (void)setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 void mailbox_deliver(const struct mailbox_job *job, int content_fd, struct mailbox_result *out)

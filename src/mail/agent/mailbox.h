@@ -1,7 +1,7 @@
 /* mail/agent/mailbox.h - putting one message into a mailbox file or a Maildir, as the user it belongs to.
  *
  * A job is plain memory, so that it can be handed to another process (agent/spawner.h).  mailbox_deliver() blocks: it
- * is called in a process of its own that already has the user's identity.  Success means that the message is on disk.
+ * is called in a process that is the user already, and does nothing else but such jobs.  Success means that the message is on disk.
  * Any failure leaves the mailbox as it was (a file is truncated back; a Maildir's tmp file is removed). */
 #ifndef MAIL_AGENT_MAILBOX_H
 #define MAIL_AGENT_MAILBOX_H

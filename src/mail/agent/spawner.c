@@ -2,210 +2,38 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/bug.h"
-#include "core/base/file.h"
+#include "core/base/clock.h"
 #include "core/io/stream.h"
 #include "core/run/turns.h"
+#include "mail/agent/deputy.h"
+
+/* Deputies that wait for more to do: how many, how long, and after how many jobs one is replaced by a new one. */
+enum { IDLE_MOST = 16, JOBS_MOST = 100 };
+#define IDLE_US SECONDS(2)
+
+struct deputy_link {
+    struct deputy_link *next;
+    struct identity as;
+    struct stream *channel;
+    unsigned jobs;
+    int64_t idle_since_us;
+};
 
 struct spawner {
-    int socket;             /* one packet per job, with descriptors: where the answer goes, and perhaps the content */
-    struct turns mailboxes; /* by path: two children would wait deliver_lock_delay for each other's lock */
+    int socket;              /* one packet per order, with the deputy's end of its channel */
+    struct turns mailboxes;  /* by path: two children would wait deliver_lock_delay for each other's lock */
+    struct deputy_link *idle; /* the one that worked last comes first */
+    size_t idle_count;
+    struct timer idle_timer;
     void (*gone)(const char *why);
 };
 
-/* What stands before each job. */
-struct order {
-    uint32_t type;
-    struct identity as;
-};
-
-enum { PASSED_MOST = 2, KEPT_STANDARD = 3 };
-
-/* ---- the kinds of jobs ---- */
-
-struct job_type {
-    size_t job_bytes, result_bytes;
-    bool gains_rights; /* set-id programs work */
-    /* The child's work, as the user; MORE goes out behind the result. */
-    void (*run)(const void *job, int content_fd, void *result, struct buf *more);
-    void (*refuse)(const char *why, void *result);
-};
-
-static void mailbox_work(const void *job, int content_fd, void *result, struct buf *more)
-{
-    (void)more;
-    mailbox_deliver(job, content_fd, result);
-}
-
-static void mailbox_refuse(const char *why, void *result)
-{
-    struct mailbox_result *r = result;
-
-    *r = (struct mailbox_result){.kind = OUTCOME_DEFERRED, .dsn = {4, 3, 5}};
-    (void)snprintf(r->reason, sizeof r->reason, "%s", why);
-}
-
-static void command_work(const void *job, int content_fd, void *result, struct buf *more)
-{
-    (void)more;
-    command_run(job, content_fd, result);
-}
-
-static void command_refuse(const char *why, void *result)
-{
-    struct command_result *r = result;
-
-    *r = (struct command_result){.end = COMMAND_NOT_BEGUN};
-    (void)snprintf(r->trouble, sizeof r->trouble, "%s", why);
-}
-
-static void read_work(const void *job, int content_fd, void *result, struct buf *more)
-{
-    (void)content_fd;
-    user_file_read(job, result, more);
-}
-
-static void read_refuse(const char *why, void *result)
-{
-    struct user_file_result *r = result;
-
-    *r = (struct user_file_result){.got = USER_FILE_FAILED};
-    (void)snprintf(r->trouble, sizeof r->trouble, "%s", why);
-}
-
-enum job_kind { JOB_MAILBOX, JOB_COMMAND, JOB_READ };
-
-static const struct job_type types[] = {
-    [JOB_MAILBOX] = {sizeof(struct mailbox_job), sizeof(struct mailbox_result), false, mailbox_work, mailbox_refuse},
-    [JOB_COMMAND] = {sizeof(struct command_job), sizeof(struct command_result), true, command_work, command_refuse},
-    [JOB_READ] = {sizeof(struct user_file_job), sizeof(struct user_file_result), false, read_work, read_refuse},
-};
-
-union any_job {
-    struct mailbox_job mailbox;
-    struct command_job command;
-    struct user_file_job read;
-};
-
-union any_result {
-    struct mailbox_result mailbox;
-    struct command_result command;
-    struct user_file_result read;
-};
-
-/* ---- in the child: the user's identity, then the job ---- */
-
-static bool become(struct identity as, const struct job_type *type, bool rootless)
-{
-    if (rootless)
-        return as.uid == geteuid();
-    if (as.uid == 0 && getuid() != 0)
-        return false;
-    /* One supplementary group: none but the user's own rights count.  What he starts may not look into us, who have the
-     * queue file open: changing ids sees to that (the process cannot be traced or dumped). */
-    return setgroups(1, &as.gid) == 0 && setresgid(as.gid, as.gid, as.gid) == 0 &&
-           setresuid(as.uid, as.uid, as.uid) == 0 && getuid() == as.uid && geteuid() == as.uid &&
-           prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-           (type->gains_rights || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-}
-
-static NORETURN void work(const struct order *o, const void *job, const int fds[PASSED_MOST], bool rootless)
-{
-    const struct job_type *type = &types[o->type];
-    AUTO_BUF struct buf more = BUF_INIT(USER_FILE_BYTES_MOST);
-    void *result = xcalloc(1, type->result_bytes);
-    char why[100];
-    struct err err;
-
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    if (become(o->as, type, rootless)) {
-        type->run(job, fds[1], result, &more);
-    } else {
-        (void)snprintf(why, sizeof why, "cannot act as user %ld%s", (long)o->as.uid,
-                       rootless ? ": the mail system runs without root" : "");
-        type->refuse(why, result);
-    }
-    _exit(file_write_all(fds[0], slice_of(result, type->result_bytes), &err) &&
-                  file_write_all(fds[0], buf_slice(&more), &err)
-              ? 0
-              : 1);
-}
-
-/* ---- the spawner's own loop ---- */
-
-static void close_all(int fds[PASSED_MOST])
-{
-    for (int i = 0; i < PASSED_MOST; i++) {
-        fd_auto_close(&fds[i]);
-        fds[i] = -1;
-    }
-}
-
-static size_t take_descriptors(struct msghdr *m, int fds[PASSED_MOST])
-{
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    size_t n;
-
-    if (c == NULL || c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof(int)) ||
-        c->cmsg_len > CMSG_LEN(sizeof(int) * PASSED_MOST))
-        return 0;
-    n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-    return n;
-}
-
-/* True: perhaps a job and its descriptors (*GOOD).  False: nobody will send more. */
-static bool receive(int socket, struct order *o, union any_job *job, int fds[PASSED_MOST], bool *good)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * PASSED_MOST)];
-        struct cmsghdr align;
-    } control;
-    struct iovec parts[] = {{o, sizeof *o}, {job, sizeof *job}};
-    struct msghdr m = {.msg_iov = parts,
-                       .msg_iovlen = COUNT_OF(parts),
-                       .msg_control = control.bytes,
-                       .msg_controllen = sizeof control.bytes};
-    ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-
-    *good = false;
-    if (n < 0 && errno == EINTR)
-        return true;
-    if (n <= 0)
-        return false;
-    *good = take_descriptors(&m, fds) > 0 && (size_t)n > sizeof *o && o->type < COUNT_OF(types) &&
-            (size_t)n == sizeof *o + types[o->type].job_bytes;
-    return true;
-}
-
-static NORETURN void serve(int socket, bool rootless)
-{
-    union any_job *job = xmalloc(sizeof *job);
-    struct order order;
-    int fds[PASSED_MOST] = {-1, -1};
-    bool good;
-
-    (void)signal(SIGCHLD, SIG_IGN); /* children are reaped by themselves */
-    (void)signal(SIGTERM, SIG_IGN); /* the daemon ends what it has begun, and then this process */
-    while (receive(socket, &order, job, fds, &good)) {
-        if (good && fork() == 0) {
-            (void)signal(SIGCHLD, SIG_DFL);
-            (void)close(socket);
-            work(&order, job, fds, rootless);
-        }
-        close_all(fds);
-    }
-    _exit(0);
-}
+enum { KEPT_STANDARD = 3 };
 
 struct spawner *spawner_start(bool rootless, struct err *err)
 {
@@ -229,7 +57,7 @@ struct spawner *spawner_start(bool rootless, struct err *err)
                 (void)open("/dev/null", O_RDWR); /* the lowest that is free is this one */
         (void)dup2(pair[1], KEPT_STANDARD);
         (void)close_range(KEPT_STANDARD + 1, ~0U, 0);
-        serve(KEPT_STANDARD, rootless);
+        deputy_spawner(KEPT_STANDARD, rootless);
     }
     (void)close(pair[1]);
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
@@ -255,11 +83,37 @@ bool spawner_watch(struct spawner *s, void (*gone)(const char *why), struct err 
     return fd_watch(s->socket, has_ended, s, err);
 }
 
-/* ---- asking it ---- */
+/* ---- descriptors on the way ---- */
 
-static bool hand_over(struct spawner *s, struct msghdr *m, deadline by, struct err *err)
+/* As sendmsg() returns.  FD may be -1. */
+static ssize_t send_with(int socket, struct iovec *parts, size_t count, int fd)
 {
-    while (sendmsg(s->socket, m, MSG_NOSIGNAL) < 0) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = count};
+    struct cmsghdr *c;
+
+    if (fd >= 0) {
+        m.msg_control = control.bytes;
+        m.msg_controllen = sizeof control.bytes;
+        c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    }
+    return sendmsg(socket, &m, MSG_NOSIGNAL);
+}
+
+/* ---- deputies ---- */
+
+static bool send_order(struct spawner *s, struct order *o, int its_end, deadline by, struct err *err)
+{
+    struct iovec part = {o, sizeof *o};
+
+    while (send_with(s->socket, &part, 1, its_end) < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
             return err_sys(err, "ask the spawner");
         /* Several tasks may wait here, and only one may wait on a descriptor: look again shortly. */
@@ -271,63 +125,136 @@ static bool hand_over(struct spawner *s, struct msghdr *m, deadline by, struct e
     return true;
 }
 
-/* CONTENT_FD may be -1. */
-static bool send_job(struct spawner *s, const struct order *o, const void *job, int content_fd, int answer_fd,
-                     deadline by, struct err *err)
+static struct deputy_link *start(struct spawner *s, struct order *o, deadline by, struct err *err)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * PASSED_MOST)];
-        struct cmsghdr align;
-    } control = {0};
-    const int fds[PASSED_MOST] = {answer_fd, content_fd};
-    size_t fd_bytes = sizeof(int) * (content_fd >= 0 ? 2 : 1);
-    struct iovec parts[] = {{(void *)o, sizeof *o}, {(void *)job, types[o->type].job_bytes}};
-    struct msghdr m = {.msg_iov = parts,
-                       .msg_iovlen = COUNT_OF(parts),
-                       .msg_control = control.bytes,
-                       .msg_controllen = CMSG_SPACE(fd_bytes)};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(fd_bytes);
-    memcpy(CMSG_DATA(c), fds, fd_bytes);
-    return hand_over(s, &m, by, err);
-}
-
-/* The stream on which the answer comes, or NULL. */
-static struct stream *begin_job(struct spawner *s, const struct order *o, const void *job, int content_fd, deadline by,
-                                struct err *err)
-{
-    struct stream *answer;
+    struct deputy_link *d;
     int pair[2];
     bool sent;
 
-    if (pipe2(pair, O_CLOEXEC) != 0) {
-        (void)err_sys(err, "pipe");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        (void)err_sys(err, "socket pair");
         return NULL;
     }
-    answer = stream_open(pair[0]);
-    sent = send_job(s, o, job, content_fd, pair[1], by, err);
+    sent = send_order(s, o, pair[1], by, err);
     (void)close(pair[1]);
-    if (sent)
-        return answer;
-    stream_close(answer);
+    if (!sent) {
+        (void)close(pair[0]);
+        return NULL;
+    }
+    d = xcalloc(1, sizeof *d);
+    d->as = o->as;
+    d->channel = stream_open(pair[0]);
+    return d;
+}
+
+/* It ends by itself when its channel is closed. */
+static void dismiss(struct deputy_link *d)
+{
+    stream_close(d->channel);
+    free(d);
+}
+
+static struct deputy_link *take_idle(struct spawner *s, struct identity as)
+{
+    for (struct deputy_link **at = &s->idle; *at != NULL; at = &(*at)->next) {
+        struct deputy_link *d = *at;
+
+        if (d->as.uid == as.uid && d->as.gid == as.gid) {
+            *at = d->next;
+            s->idle_count--;
+            return d;
+        }
+    }
     return NULL;
 }
 
-/* Does the job and fills *RESULT.  MORE of the answer can be read from the stream; NULL: not a word of it can be used.
- */
-static struct stream *ask(struct spawner *s, const struct order *o, const void *job, int content_fd, deadline by,
-                          void *result, struct err *err)
+/* Those that have waited since before SINCE_US, and those beyond the first MOST. */
+static void dismiss_idle(struct spawner *s, int64_t since_us, size_t most)
 {
-    struct stream *answer = begin_job(s, o, job, content_fd, by, err);
+    struct deputy_link **at = &s->idle;
+    size_t n = 0;
 
-    if (answer != NULL && !stream_read_exact(answer, result, types[o->type].result_bytes, by, err)) {
-        stream_close(answer);
-        return NULL;
+    while (*at != NULL && (*at)->idle_since_us > since_us && n < most) {
+        at = &(*at)->next;
+        n++;
     }
-    return answer;
+    for (struct deputy_link *d = *at, *next; d != NULL; d = next) {
+        next = d->next;
+        dismiss(d);
+    }
+    *at = NULL;
+    s->idle_count = n;
+}
+
+static void look_for_idle(void *arg)
+{
+    struct spawner *s = arg;
+
+    dismiss_idle(s, clock_monotonic_us() - IDLE_US, IDLE_MOST);
+    if (s->idle != NULL)
+        timer_set(&s->idle_timer, deadline_in(IDLE_US), look_for_idle, s);
+}
+
+/* D has done what it was asked.  Root's deputies and those for commands end by themselves. */
+static void keep(struct spawner *s, struct deputy_link *d)
+{
+    if (d->as.uid == 0 || d->jobs >= JOBS_MOST || stream_buffered(d->channel) > 0) {
+        dismiss(d);
+        return;
+    }
+    if (s->idle == NULL)
+        timer_set(&s->idle_timer, deadline_in(IDLE_US), look_for_idle, s);
+    d->idle_since_us = clock_monotonic_us();
+    d->next = s->idle;
+    s->idle = d;
+    if (++s->idle_count > IDLE_MOST)
+        dismiss_idle(s, INT64_MIN, IDLE_MOST);
+}
+
+/* ---- asking them ---- */
+
+/* CONTENT_FD may be -1. */
+static bool hand_over(struct deputy_link *d, enum job_kind kind, const void *job, int content_fd, deadline by,
+                      struct err *err)
+{
+    struct job_head head = {.kind = kind};
+    struct iovec parts[] = {{&head, sizeof head}, {(void *)job, job_bytes(kind)}};
+    ssize_t n;
+
+    do
+        n = send_with(stream_fd(d->channel), parts, COUNT_OF(parts), content_fd);
+    while (n < 0 && errno == EINTR);
+    if (n < (ssize_t)sizeof head)
+        return err_sys(err, "ask the process that acts as user %ld", (long)d->as.uid);
+    d->jobs++;
+    n -= sizeof head;
+    return (size_t)n == job_bytes(kind) ||
+           (stream_write(d->channel, slice_of((const char *)job + n, job_bytes(kind) - (size_t)n), by, err) &&
+            stream_flush(d->channel, by, err));
+}
+
+/* Does the job and fills *RESULT.  MORE of the answer can be read from the deputy's channel, before keep() or dismiss();
+ * NULL: not a word of it can be used. */
+static struct deputy_link *ask(struct spawner *s, enum job_kind kind, struct identity as, const void *job,
+                               int content_fd, deadline by, void *result, struct err *err)
+{
+    struct order order = {.as = as, .commands = kind == JOB_COMMAND};
+    struct deputy_link *d = NULL;
+    bool handed = false;
+
+    /* One that has ended meanwhile has not begun this job. */
+    while (kind != JOB_COMMAND && !handed && (d = take_idle(s, as)) != NULL)
+        if (!(handed = hand_over(d, kind, job, content_fd, by, err)))
+            dismiss(d);
+    if (!handed) {
+        d = start(s, &order, by, err);
+        handed = d != NULL && hand_over(d, kind, job, content_fd, by, err);
+    }
+    if (handed && stream_read_exact(d->channel, result, job_result_bytes(kind), by, err))
+        return d;
+    if (d != NULL)
+        dismiss(d);
+    return NULL;
 }
 
 static void end_text(char *text, size_t bytes)
@@ -338,19 +265,19 @@ static void end_text(char *text, size_t bytes)
 void spawner_deliver(struct spawner *s, const struct mailbox_job *job, int content_fd, deadline by,
                      struct mailbox_result *out)
 {
-    const struct order order = {.type = JOB_MAILBOX, .as = {job->uid, job->gid}};
     slice path = slice_text(job->path);
     bool alone = job->kind == MAILBOX_FILE;
     struct err err;
 
     if (!alone || turns_take(&s->mailboxes, path, by, &err)) {
-        AUTO_STREAM struct stream *answer = ask(s, &order, job, content_fd, by, out, &err);
+        struct deputy_link *d = ask(s, JOB_MAILBOX, (struct identity){job->uid, job->gid}, job, content_fd, by, out, &err);
 
         if (alone)
             turns_give(&s->mailboxes, path);
-        if (answer != NULL) {
+        if (d != NULL) {
             end_text(out->reason, sizeof out->reason);
             end_text(out->warning, sizeof out->warning);
+            (out->kind == OUTCOME_DELIVERED ? keep(s, d) : dismiss(d));
             return;
         }
     }
@@ -361,36 +288,49 @@ void spawner_deliver(struct spawner *s, const struct mailbox_job *job, int conte
 void spawner_command(struct spawner *s, struct identity as, const struct command_job *job, int content_fd, deadline by,
                      struct command_result *out)
 {
-    const struct order order = {.type = JOB_COMMAND, .as = as};
     struct err err;
-    AUTO_STREAM struct stream *answer = ask(s, &order, job, content_fd, by, out, &err);
+    struct deputy_link *d = ask(s, JOB_COMMAND, as, job, content_fd, by, out, &err);
 
-    if (answer == NULL) {
-        command_refuse("", out);
+    if (d != NULL) {
+        dismiss(d);
+    } else {
+        job_refuse(JOB_COMMAND, "", out);
         (void)snprintf(out->trouble, sizeof out->trouble, "delivery process failure: %.300s", err.text);
     }
     end_text(out->trouble, sizeof out->trouble);
 }
 
+/* Behind the result, when that says that there is any. */
+static bool read_content(struct deputy_link *d, const struct user_file_result *r, deadline by, struct buf *content,
+                         struct err *err)
+{
+    char *to;
+
+    if (r->got != USER_FILE_FOUND)
+        return true;
+    to = buf_reserve(content, r->content_bytes);
+    if (to == NULL)
+        return err_set(err, ERR_LIMIT, "the file is too long");
+    if (!stream_read_exact(d->channel, to, r->content_bytes, by, err))
+        return false;
+    buf_commit(content, r->content_bytes);
+    return true;
+}
+
 void spawner_read(struct spawner *s, struct identity as, const struct user_file_job *job, deadline by,
                   struct user_file_result *out, struct buf *content)
 {
-    const struct order order = {.type = JOB_READ, .as = as};
     struct err err;
-    AUTO_STREAM struct stream *answer = ask(s, &order, job, -1, by, out, &err);
-    char *to;
+    struct deputy_link *d = ask(s, JOB_READ, as, job, -1, by, out, &err);
 
     buf_clear(content);
-    end_text(out->trouble, sizeof out->trouble);
-    if (answer != NULL && out->got != USER_FILE_FOUND)
-        return;
-    to = answer != NULL ? buf_reserve(content, out->content_bytes) : NULL;
-    if (to != NULL && stream_read_exact(answer, to, out->content_bytes, by, &err)) {
-        buf_commit(content, out->content_bytes);
+    if (d != NULL && read_content(d, out, by, content, &err)) {
+        end_text(out->trouble, sizeof out->trouble);
+        (out->got != USER_FILE_FAILED ? keep(s, d) : dismiss(d));
         return;
     }
-    if (answer != NULL && to == NULL)
-        (void)err_set(&err, ERR_LIMIT, "the file is too long");
+    if (d != NULL)
+        dismiss(d);
     *out = (struct user_file_result){.got = USER_FILE_FAILED};
     (void)snprintf(out->trouble, sizeof out->trouble, "delivery process failure: %.300s", err.text);
 }

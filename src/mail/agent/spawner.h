@@ -1,10 +1,11 @@
-/* mail/agent/spawner.h - a small process that acts as users: one child per job, which gives up all else for good.
+/* mail/agent/spawner.h - processes that act as users: deputies, each of which gives up all else for good.
  *
  * The agent's main process keeps parsing and looking up; it forks the spawner once, before it has threads, tasks or
- * sessions (in pre_start).  Each call below hands it one job; the spawner forks a child that becomes the user, does the
- * job and answers.  A child or a spawner that dies without an answer is trouble on the way: the recipient is deferred.
- * When the spawner has died all later jobs fail: spawner_watch() tells, so that the agent can end and master starts
- * another. */
+ * sessions (in pre_start), and that forks deputies.  Each call below hands one job to a deputy of that user and group.  One
+ * that did its job well waits two seconds for the next, up to 100 jobs, and up to 16 of them wait; a command and what is
+ * done as root have a deputy to themselves.  A deputy or a spawner that dies without an answer is trouble on the way: the
+ * recipient is deferred.  When the spawner has died new deputies cannot be had: spawner_watch() tells, so that the agent
+ * can end and master starts another. */
 #ifndef MAIL_AGENT_SPAWNER_H
 #define MAIL_AGENT_SPAWNER_H
 
