@@ -5,7 +5,6 @@ memory, the blocks of the image are."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,59 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import measure
+from harness import waiting
 from harness.installed import Installed
 
 from . import Cases, Figures, Plan
 
 LETTER, TITLE = "E", "Mail is deferred"
 CONFIGURATION = ("relayhost = [127.0.0.1]:2600",)
-HOURS = 2 * 3600
-REASON = "connect to mx.far.example[192.0.2.1]:25: Connection timed out"
 COUNTS = (20_000, 100_000)
 MILLION = 1_000_000
 
 
-def record(kind: str, text: str) -> bytes:
-    data = text.encode()
-    assert len(data) < 128
-    return kind.encode() + bytes([len(data)]) + data
-
-
-def message(now: int, recipient: str) -> bytes:
-    envelope = b"".join([record("T", f"{now} 5"), record("A", f"create_time={now}"), record("A", "rewrite_context=local"),
-                         record("S", "carol@mx.test.invalid"), record("A", f"dsn_orig_rcpt=rfc822;{recipient}"),
-                         record("O", recipient), record("R", recipient), record("M", "")])
-    content = b"".join([record("N", "Subject: waits"), record("N", ""), *(record("N", "x" * 70) for _ in range(20))])
-    size = " ".join(f"{n:15}" for n in (len(content), 97 + len(envelope), 1, 0, len(content), 0))
-    return record("C", size) + envelope + content + record("X", "") + record("E", "")
-
-
 def fill(system: Installed, count: int) -> None:
     """COUNT messages to as many recipients at a thousand places, with the reasons why they wait; the last one is due."""
-    spool, now = system.spool, int(time.time())
-    owner = (spool / "deferred").stat()
-    for queue in ("deferred", "defer"):
-        for letter in "0123456789ABCDEF":
-            (spool / queue / letter).mkdir(exist_ok=True)
-            os.chown(spool / queue / letter, owner.st_uid, owner.st_gid)
-            (spool / queue / letter).chmod(0o700)
-    for number in range(count):
-        due = number == count - 1
-        to = "alice@mx.test.invalid" if due else f"user{number}@place{number % 1000}.example"
-        name = f"{number * 7919 % 1000000:05X}"
-        path = spool / "deferred" / name[0] / "new"
-        with open(path, "wb") as file:
-            file.write(message(now, to))
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            os.fchmod(file.fileno(), 0o700)
-            name += f"{os.fstat(file.fileno()).st_ino:X}"
-        os.utime(path, (now - 10 if due else now + HOURS,) * 2)
-        os.rename(path, path.with_name(name))
-        log = spool / "defer" / name[0] / name
-        log.write_text(f"\n<{to}>: {REASON}\nrecipient={to}\noffset=231\ndsn_orig_rcpt=rfc822;{to}\nstatus=4.4.1\naction=delayed\n"
-                       f"reason={REASON}\n\n")
-        os.chown(log, owner.st_uid, owner.st_gid)
-        log.chmod(0o600)
+    waiting.fill(system.spool, count - 1)
+    waiting.put(system.spool, count - 1, "alice@mx.test.invalid", due=time.time() - 10)
 
 
 def queue_manager_kib(system: Installed) -> int:

@@ -87,25 +87,32 @@ static void write_out(struct buf *out, bool all)
     buf_clear(out);
 }
 
-static bool read_value(struct stream *s, struct buf *to, struct err *err)
-{
-    buf_clear(to);
-    return stream_read_until_nul(s, to, deadline_in(ANSWER_US), err);
-}
-
 struct reader {
     struct stream *s;
-    struct buf name, value;
+    deadline by;
+    struct buf name, value, queue_name, queue_id, address;
     struct err err;
 };
+
+static bool read_value(struct reader *r, struct buf *to)
+{
+    buf_clear(to);
+    return stream_read_until_nul(r->s, to, r->by, &r->err);
+}
+
+static void keep_value(const struct reader *r, struct buf *to)
+{
+    buf_clear(to);
+    (void)buf_add(to, buf_slice(&r->value));
+}
 
 /* The next pair; *MORE is false at the end of the list. */
 static bool next_pair(struct reader *r, bool *more)
 {
-    if (!read_value(r->s, &r->name, &r->err))
+    if (!read_value(r, &r->name))
         return false;
     *more = r->name.n > 0;
-    return !*more || read_value(r->s, &r->value, &r->err);
+    return !*more || read_value(r, &r->value);
 }
 
 static bool expect(struct reader *r, const char *name)
@@ -127,20 +134,19 @@ static bool expect_number(struct reader *r, const char *name, int64_t *out)
 /* One message after its queue name; true: all of it was read. */
 static bool one_message(struct reader *r, struct listing_total *total, bool json, struct buf *out)
 {
-    AUTO_BUF struct buf name = BUF_INIT(VALUE_MOST), id = BUF_INIT(VALUE_MOST), address = BUF_INIT(VALUE_MOST);
     struct queued_message m;
     int64_t expire;
     bool more;
 
-    (void)buf_add(&name, buf_slice(&r->value));
+    keep_value(r, &r->queue_name);
     if (!expect(r, "queue_id"))
         return false;
-    (void)buf_add(&id, buf_slice(&r->value));
+    keep_value(r, &r->queue_id);
     if (!expect_number(r, "time", &m.time) || !expect_number(r, "size", &m.size) ||
         !expect_number(r, "forced_expire", &expire) || !expect(r, "sender"))
         return false;
-    m.queue_name = buf_slice(&name);
-    m.queue_id = buf_slice(&id);
+    m.queue_name = buf_slice(&r->queue_name);
+    m.queue_id = buf_slice(&r->queue_id);
     m.sender = buf_slice(&r->value);
     m.forced_expire = expire != 0;
     (json ? json_message : print_message)(total, &m, out);
@@ -153,11 +159,10 @@ static bool one_message(struct reader *r, struct listing_total *total, bool json
         if (!slice_eq(buf_slice(&r->name), S("recipient")))
             return err_set(&r->err, ERR_PEER, "unexpected attribute %s from showq (expecting: recipient)",
                            buf_text(&r->name));
-        buf_clear(&address);
-        (void)buf_add(&address, buf_slice(&r->value));
+        keep_value(r, &r->address);
         if (!expect(r, "reason"))
             return false;
-        (json ? json_recipient : print_recipient)(total, buf_slice(&address), buf_slice(&r->value), out);
+        (json ? json_recipient : print_recipient)(total, buf_slice(&r->address), buf_slice(&r->value), out);
         write_out(out, false);
     }
     return false;
@@ -165,7 +170,13 @@ static bool one_message(struct reader *r, struct listing_total *total, bool json
 
 static bool whole_listing(struct stream *s, const struct params *p, bool json, struct err *err)
 {
-    struct reader r = {.s = s, .name = BUF_INIT(1000), .value = BUF_INIT(VALUE_MOST)};
+    struct reader r = {.s = s,
+                       .by = deadline_in(ANSWER_US),
+                       .name = BUF_INIT(1000),
+                       .value = BUF_INIT(VALUE_MOST),
+                       .queue_name = BUF_INIT(VALUE_MOST),
+                       .queue_id = BUF_INIT(VALUE_MOST),
+                       .address = BUF_INIT(VALUE_MOST)};
     struct listing_total total = {.long_ids = p->enable_long_queue_ids, .reason = BUF_INIT(VALUE_MOST)};
     AUTO_BUF struct buf out = BUF_INIT(OUT_MOST);
     bool more = true, ok = true;
@@ -175,12 +186,16 @@ static bool whole_listing(struct stream *s, const struct params *p, bool json, s
                  ? one_message(&r, &total, json, &out)
                  : err_set(&r.err, ERR_PEER, "unexpected attribute %s from showq", buf_text(&r.name));
         write_out(&out, false);
+        r.by = deadline_in(ANSWER_US);
     }
     if (ok && !json)
         print_end(&total, &out);
     write_out(&out, true);
     buf_done(&r.name);
     buf_done(&r.value);
+    buf_done(&r.queue_name);
+    buf_done(&r.queue_id);
+    buf_done(&r.address);
     buf_done(&total.reason);
     if (!ok)
         *err = r.err;

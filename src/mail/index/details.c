@@ -47,14 +47,18 @@ static void mention(struct interned_set *set, struct details *d, uint32_t place,
         list_push_back(&m->domain->mentions, &m->same_domain);
 }
 
-static size_t bytes_of(const struct shown *m)
+/* Of the local parts; *SHOWN of all. */
+static size_t bytes_of(const struct shown *m, size_t *shown)
 {
     slice domain;
     bool has_domain;
     size_t bytes = local_of(m->sender, &domain, &has_domain).n;
 
-    for (size_t i = 0; i < m->count && bytes <= DETAILS_MOST_BYTES; i++)
+    *shown = m->sender.n;
+    for (size_t i = 0; i < m->count; i++) {
         bytes += local_of(m->recipients[i].address, &domain, &has_domain).n;
+        *shown += m->recipients[i].address.n + m->recipients[i].reason.n;
+    }
     return bytes;
 }
 
@@ -67,12 +71,12 @@ static char *append(char *at, slice text)
 
 struct details *details_new(struct interned_set *set, const struct shown *m, struct index_entry *entry)
 {
-    size_t bytes = bytes_of(m);
+    size_t shown, bytes = bytes_of(m, &shown);
     struct details *d;
     slice local;
     char *text;
 
-    if (m->count > DETAILS_MOST_RECIPIENTS || bytes > DETAILS_MOST_BYTES)
+    if (m->count > DETAILS_MOST_RECIPIENTS || shown > DETAILS_MOST_BYTES)
         return NULL;
     d = xmalloc(sizeof *d + m->count * sizeof *d->mentions + bytes);
     *d = (struct details){entry, m->arrival_s,      m->message_bytes, domain_of(set, m->sender, &local),

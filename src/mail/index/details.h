@@ -9,7 +9,7 @@
 #include "mail/index/interned.h"
 #include "mail/index/shown.h"
 
-enum { DETAILS_MOST_RECIPIENTS = 100, DETAILS_MOST_BYTES = 8000 /* of addresses */ };
+enum { DETAILS_MOST_RECIPIENTS = 100, DETAILS_MOST_BYTES = 64000 /* of all that is shown */ };
 
 struct index_entry;
 

@@ -141,6 +141,7 @@ struct index_entry *index_put(struct index *ix, enum index_queue queue, slice id
         ix->changes++;
     }
     e->forced_expire = file->forced_expire;
+    e->pressed = false;
     e->scan = ix->scan;
     if (queue == INDEX_DEFERRED)
         heap_put(&ix->due, &e->due, due_us);

@@ -41,6 +41,7 @@ struct index_entry {
     int64_t bytes, changed_us;
     uint8_t scan, queue, state, id_bytes;
     bool forced_expire;
+    bool pressed; /* flushed: whatever failed before does not count */
     char id[];
 };
 
@@ -71,6 +72,12 @@ struct index_entry *index_find(const struct index *ix, slice id);
 struct index_entry *index_first_due(const struct index *ix);
 /* Is FILE what E is about?  Its forced_expire does not matter. */
 bool index_is_file(const struct index_entry *e, const struct index_file *file);
+
+/* Is everything that it has INDEX_KNOWN? */
+static inline bool index_is_complete(const struct index *ix)
+{
+    return ix->known == ix->count;
+}
 
 static inline slice index_id(const struct index_entry *e)
 {

@@ -1,9 +1,12 @@
 /* showq(8): lists the queue. */
+#include "core/base/cut.h"
+#include "core/base/map.h"
 #include "mail/events/events.h"
 #include "mail/index/shown.h"
 #include "mail/proto/showq.h"
 #include "mail/queue/dir.h"
 #include "mail/service/service.h"
+#include "report/showq/manager.h"
 
 enum { MESSAGE_MOST = 512 << 20 /* listed */, ADDRESS_MOST = 1 << 20 };
 
@@ -57,7 +60,8 @@ static void list_message(struct listing *l, slice queue, slice id, const char *p
     }
 }
 
-static void list_queue(struct listing *l, slice queue)
+/* All of QUEUE but for what is among TOLD, which may be NULL. */
+static void list_queue(struct listing *l, slice queue, const struct map *told)
 {
     struct err err;
     struct queue_scan *scan = queue_scan_open(queue, &err);
@@ -74,14 +78,68 @@ static void list_queue(struct listing *l, slice queue)
             event_warning("%s", err.text);
             break;
         }
-        list_message(l, queue, id, path);
+        if (told == NULL || map_get(told, id) == NULL)
+            list_message(l, queue, id, path);
     }
     queue_scan_close(scan);
 }
 
+static void list_file(struct listing *l, slice queue, slice id)
+{
+    const struct queue_layout where = layout();
+    char path[QUEUE_PATH_MOST];
+
+    if (queue_path(&where, queue, id, path))
+        list_message(l, queue, id, path);
+}
+
+/* What waits, as the queue manager tells it.  False: not all has been told. */
+static bool list_told(struct listing *l, struct manager *m)
+{
+    slice queue, id;
+
+    while (l->ok)
+        switch (manager_next(m, l->by, &queue, &id)) {
+        case MANAGER_RUN:
+            l->ok = stream_write(l->out, buf_slice(&m->run), l->by, &l->err);
+            break;
+        case MANAGER_FILE:
+            list_file(l, queue, id);
+            break;
+        case MANAGER_END:
+            return true;
+        default:
+            return false;
+        }
+    return true;
+}
+
+/* The rest, from the files. */
+static void list_untold(struct listing *l, slice ids)
+{
+    struct map told;
+    slice id;
+
+    map_init(&told);
+    while (cut_until(&ids, '\0', &id))
+        (void)map_set(&told, id, l);
+    list_queue(l, S(QUEUE_DEFERRED), &told);
+    list_queue(l, S(QUEUE_HOLD), &told);
+    map_done(&told, NULL);
+}
+
+static void list_waiting(struct listing *l)
+{
+    struct manager manager;
+
+    manager_ask(&manager);
+    if (!list_told(l, &manager))
+        list_untold(l, buf_slice(&manager.told));
+    manager_done(&manager);
+}
+
 static void client(struct stream *s)
 {
-    static const char *const queues[] = {QUEUE_MAILDROP, QUEUE_ACTIVE, QUEUE_INCOMING, QUEUE_DEFERRED, QUEUE_HOLD};
     AUTO_BUF struct buf if_empty = BUF_INIT(ADDRESS_MOST);
     struct listing l = {
         .out = s, .by = deadline_in(params->ipc_timeout_us), .text = BUF_INIT(MESSAGE_MOST), .ok = true};
@@ -90,8 +148,10 @@ static void client(struct stream *s)
     l.if_empty = buf_slice(&if_empty);
     shown_init(&l.shown);
     l.ok = ipc_hello(s, SHOWQ_PROTOCOL, l.by, &l.err);
-    for (size_t i = 0; i < COUNT_OF(queues) && l.ok; i++)
-        list_queue(&l, slice_text(queues[i]));
+    list_queue(&l, S(QUEUE_MAILDROP), NULL);
+    list_queue(&l, S(QUEUE_ACTIVE), NULL);
+    list_queue(&l, S(QUEUE_INCOMING), NULL);
+    list_waiting(&l);
     l.ok = l.ok && ipc_write_end(s, l.by, &l.err) && stream_flush(s, l.by, &l.err);
     shown_done(&l.shown);
     buf_done(&l.text);

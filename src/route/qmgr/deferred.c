@@ -33,17 +33,27 @@ void deferred_put(slice id, const struct stat *st, int64_t until_us)
     put(INDEX_DEFERRED, id, st, until_us, until_us);
 }
 
+void deferred_press(struct index_entry *e)
+{
+    if (e->queue != INDEX_DEFERRED)
+        return;
+    e->pressed = true;
+    heap_put(&qmgr.index.due, &e->due, 0);
+    qmgr_kick_intake();
+}
+
 /* ---- what is due ---- */
 
 enum deferred_got deferred_next(struct deferred *out)
 {
     const struct index_entry *e = index_first_due(&qmgr.index);
-    bool pressed;
+    bool at_once, pressed;
     slice id;
 
     if (e == NULL || e->due.key > clock_wall_us())
         return DEFERRED_NONE;
-    pressed = e->due.key == 0;
+    at_once = e->due.key == 0;
+    pressed = e->pressed;
     memcpy(out->id, e->id, e->id_bytes);
     out->id[e->id_bytes] = 0;
     id = slice_text(out->id);
@@ -52,10 +62,12 @@ enum deferred_got deferred_next(struct deferred *out)
         index_remove(&qmgr.index, id);
         return DEFERRED_NOT_NOW;
     }
-    if (!pressed && !deferred_is_over(deferred_until(&out->st))) {
+    if (!at_once && !deferred_is_over(deferred_until(&out->st))) {
         deferred_put(id, &out->st, deferred_until(&out->st));
         return DEFERRED_NOT_NOW;
     }
+    if (pressed)
+        out->st.st_mode |= QUEUE_MODE_UNTHROTTLE;
     index_remove(&qmgr.index, id);
     return DEFERRED_DUE;
 }

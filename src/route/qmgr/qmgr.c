@@ -4,6 +4,7 @@
 #include "core/base/cut.h"
 #include "mail/events/events.h"
 #include "mail/service/service.h"
+#include "route/qmgr/control.h"
 #include "route/qmgr/deferred.h"
 #include "route/qmgr/deliver.h"
 #include "route/qmgr/fill.h"
@@ -40,6 +41,7 @@ static bool start(struct service_run *run, struct err *err)
         return false;
     return service_spawn("intake", intake_run, NULL, true, err) &&
            service_spawn("deferred", deferred_run, NULL, true, err) && service_spawn("fill", fill_run, NULL, true, err) &&
+           service_spawn("control", control_run, NULL, true, err) &&
            service_spawn("give up", give_up_run, NULL, true, err);
 }
 
