@@ -30,23 +30,43 @@ static void look_at_time(const char *path, struct stat *st)
     }
 }
 
-/* Opens PATH and makes sure that it is the file that lstat saw.  -1: skip it. */
-static int open_checked(const char *path, struct stat *st)
+/* -1: skip it.  Another pickup may have it: one whose master was killed finishes what it is at while the next master has one, too. */
+static int open_locked(const char *path)
 {
-    struct stat opened, again;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct err err;
 
     if (fd < 0) {
         if (errno != ENOENT)
             event_warning("open %s: %m", path);
         return -1;
     }
-    if (fstat(fd, &opened) == 0 && lstat(path, &again) == 0 && opened.st_dev == again.st_dev && opened.st_ino == again.st_ino &&
+    if (queue_lock(fd, true, &err))
+        return fd;
+    if (err.sys != EAGAIN)
+        event_warning("%s: %s", path, err.text);
+    (void)close(fd);
+    return -1;
+}
+
+/* Opens PATH and makes sure that it is the file that lstat saw, and still there now that it is locked.  -1: skip it. */
+static int open_checked(const char *path, struct stat *st)
+{
+    struct stat opened, again;
+    int fd = open_locked(path);
+    bool there, is_gone;
+
+    if (fd < 0)
+        return -1;
+    there = lstat(path, &again) == 0;
+    is_gone = !there && errno == ENOENT;
+    if (there && fstat(fd, &opened) == 0 && opened.st_dev == again.st_dev && opened.st_ino == again.st_ino &&
         opened.st_nlink == again.st_nlink && (opened.st_mode & S_IFMT) == (again.st_mode & S_IFMT) && S_ISREG(opened.st_mode)) {
         *st = opened;
         return fd;
     }
-    event_warning("%s: file changed while it was opened", path);
+    if (!is_gone)
+        event_warning("%s: file changed while it was opened", path);
     (void)close(fd);
     return -1;
 }
