@@ -129,7 +129,8 @@ static bool post_log(struct report *r, int64_t flags, slice delimiters, struct e
         /* A delay or trace may have nothing to tell; a non-delivery without reasons may not get lost. */
         return err->kind == ERR_NOT_FOUND && r->kind != TEMPLATE_FAILURE;
     }
-    report_open(r);
+    if (!report_open(r, err))
+        return false;
     posted = delimiters.n > 0 ? report_post_verp(r, delimiters, by, err) : report_post(r, by, err);
     if (posted && (flags & STATUS_DELETE_RECIPIENTS) != 0)
         mark_recipients(r);
@@ -195,7 +196,8 @@ static bool report_one(struct stream *s, struct arena *arena, struct err *err)
         return false;
     r = report_for(&same, TEMPLATE_FAILURE, arena);
     report_add(&r, &entry);
-    report_open(&r);
+    if (!report_open(&r, err))
+        return false;
     posted = report_post(&r, exchange_deadline(), err);
     report_close(&r);
     return posted;

@@ -18,25 +18,28 @@ static bool is_queue(slice name)
     return false;
 }
 
-void report_open(struct report *r)
+bool report_open(struct report *r, struct err *err)
 {
     struct envelope_cursor cursor;
-    struct err err;
+    struct err damage;
 
     r->boundary_time = clock_wall_us() / SECONDS(1);
     r->fd = -1;
     r->has_envelope = false;
     if (!is_queue(r->queue_name) || !queue_path(&r->desk->layout, r->queue_name, r->queue_id, r->path))
-        return;
+        return true;
     r->fd = open(r->path, O_RDWR | O_CLOEXEC);
-    if (r->fd < 0) {
-        if (errno != ENOENT)
-            event_warning("open %s: %s", r->path, strerror(errno));
-        return;
+    if (r->fd < 0)
+        return errno == ENOENT || err_sys(err, "open %s", r->path);
+    r->has_envelope = envelope_read(r->fd, r->path, r->arena, 0, NULL, NULL, &r->envelope, &cursor, &damage);
+    if (!r->has_envelope && damage.kind == ERR_SYS) {
+        *err = damage;
+        report_close(r);
+        return false;
     }
-    r->has_envelope = envelope_read(r->fd, r->path, r->arena, 0, NULL, NULL, &r->envelope, &cursor, &err);
     if (!r->has_envelope)
-        event_warning("%s: %s", r->path, err.text);
+        event_warning("%s: %s", r->path, damage.text);
+    return true;
 }
 
 void report_close(struct report *r)

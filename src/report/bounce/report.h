@@ -41,8 +41,8 @@ struct report {
 };
 
 /* Opens the message's file and reads what the report says of it; a damaged or missing file leaves has_envelope false: the
- * report then goes without.  */
-void report_open(struct report *r);
+ * report then goes without.  False: it cannot be had now; a report that lacks it had better be sent later. */
+MUST_CHECK bool report_open(struct report *r, struct err *err);
 void report_close(struct report *r);
 /* Reads the service's log of the message; TEXT keeps the bytes that entries point to.  ERR_NOT_FOUND: there is none. */
 MUST_CHECK bool report_read_log(struct report *r, struct buf *text, struct err *err);
