@@ -54,18 +54,23 @@ static NORETURN void give_up(void)
 
 /* ---- the caller on descriptors 0 and 1 ---- */
 
-static void say(const struct ipc_shape *shape, const void *message)
+static bool say(const struct ipc_shape *shape, const void *message)
 {
     AUTO_BUF struct buf out = BUF_INIT(64 * 1024);
     struct err err;
 
-    if (ipc_encode(IPC_ATTR0, shape, message, &out) && !file_write_all(1, buf_slice(&out), &err) && err.sys != EPIPE)
+    if (!ipc_encode(IPC_ATTR0, shape, message, &out))
+        return false;
+    if (file_write_all(1, buf_slice(&out), &err))
+        return true;
+    if (err.sys != EPIPE)
         event_warning("uid=%ld: answer: %s", (long)getuid(), err.text);
+    return false;
 }
 
 static void say_status(int64_t status, const char *reason)
 {
-    say(&postdrop_answer_shape, &(struct postdrop_answer){status, slice_text(reason)});
+    (void)say(&postdrop_answer_shape, &(struct postdrop_answer){status, slice_text(reason)});
 }
 
 struct input {
@@ -227,7 +232,8 @@ static void drop(struct params *p)
 
     create(&d);
     hello.queue_id = slice_text(d.file.id);
-    say(&postdrop_hello_shape, &hello);
+    if (!say(&postdrop_hello_shape, &hello))
+        give_up(); /* the caller would wait for it, and we for the caller */
     (void)record_addf(&d.out, RECORD_TIME, "%lld %lld", (long long)(now / 1000000), (long long)(now % 1000000));
     if (!copy(&d, &check)) {
         (void)unlink(unfinished); /* the caller changed its mind */
