@@ -18,7 +18,9 @@ from harness.installed import Installed
 from harness.oracle import Postfix
 from harness.sink import listening
 
-from .flood import MAIN, NEXT_HOP, Judge, Killer, NextHop, arrived, drain, parcels, report, senders
+from .judge import Judge, arrived, report
+from .kills import Killer
+from .load import MAIN, NEXT_HOP, NextHop, drain, parcels, senders
 
 MESSAGES = {name: int(os.environ.get("WAYBILL_FLOOD", short)) for name, short in (("postfix", 400), ("waybill", 2000))}
 SEED = int(os.environ.get("WAYBILL_SEED", "0")) or random.randrange(1, 1 << 30)

@@ -25,7 +25,7 @@ FAULTS = (
     "oversized message", "50,000 recipients", "2 MB header", "1,000,000-character line", "NUL", "bare CR", "bare LF", "18 forms of end of data",
     "5,000 slow sessions", "endless line", "endless header",
     "DATA after a BDAT error", "commands after a rejected end of data", "commands after RSET", "EHLO twice", "commands after QUIT",
-    "kill -9", "power cut while accepting", "power cut while delivering",
+    "kill -9", "kill -9 at each system call", "each call fails once", "power cut while accepting", "power cut while delivering",
 )
 
 

@@ -1,0 +1,86 @@
+"""Durable first, then told: what a trace of the running system says, for each message and each recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import waybill
+from harness.sink import listening
+from harness.strace import Call, Strace, Trace
+
+from .kills import Killer
+from .load import MAIN, NEXT_HOP, NextHop, Parcel, SendmailSender, SmtpSender, drain, parcels
+from .order import OPTIONS, Found, Order
+from .test_flood import disk
+
+MESSAGES = 48
+
+pytestmark = [pytest.mark.root, pytest.mark.crash, pytest.mark.needs_program(*waybill.NEEDED, "libexec/virtual")]
+
+
+def traced(folder: Path, everything: list[Parcel]) -> Trace:
+    with waybill.Waybill(image=disk(folder)) as system:
+        system.configure(MAIN)
+        system.start()
+        with listening(system, NextHop(later=0), NEXT_HOP):
+            first = SmtpSender(system, iter([Parcel(len(everything), "smtp", ("mbox",), 100)]))
+            first.run()  # so that verify(8) knows the sender, and sends no probes
+            drain(system, 60)
+            sendmail = SendmailSender(system, iter([one for one in everything if one.by == "sendmail"]))
+            smtp = [SmtpSender(system, iter([one for one in everything if one.by == "smtp" and one.number % 8 < 4] if half else [
+                one for one in everything if one.by == "smtp" and one.number % 8 >= 4])) for half in (True, False)]
+            followed = [inside for _, inside, _ in Killer(system).daemons()]
+            with Strace(system.room, folder / "trace", attach=[*followed, sendmail.pid], options=OPTIONS) as strace:
+                for sender in (sendmail, *smtp):
+                    sender.start()
+                for sender in (sendmail, *smtp):
+                    sender.join(120)
+                drain(system, 120)
+                return strace.stop()
+
+
+@pytest.fixture(scope="module")
+def everything() -> list[Parcel]:
+    return parcels(MESSAGES)
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory, everything: list[Parcel]) -> Iterator[Trace]:
+    folder = tmp_path_factory.mktemp("order")
+    for one in (folder, folder.parent, folder.parent.parent):
+        one.chmod(0o755)
+    yield traced(folder, everything)
+
+
+CHECKS = ("by_smtp", "by_sendmail", "picked_up", "delivered", "removed")
+
+
+def check(trace: Trace, name: str) -> Found:
+    found = getattr(Order(trace), name)()
+    assert isinstance(found, Found)
+    return found
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_order(trace: Trace, everything: list[Parcel], name: str) -> None:
+    assert all(one.accepted for one in everything)
+    found = check(trace, name)
+    recipients = sum(len(one.destinations) for one in everything)
+    least = {"by_smtp": sum(one.by == "smtp" for one in everything), "delivered": recipients, "removed": len(everything)}
+    print(f"{name}: {found.cases} seen, {len(found.wrong)} wrong")
+    assert found.cases >= least.get(name, sum(one.by == "sendmail" for one in everything))
+    assert not found.wrong
+
+
+def without(name: str) -> Callable[[Call], Call | None]:
+    return lambda call: None if call.name == name else call
+
+
+@pytest.mark.parametrize(("name", "gone"), [("by_smtp", "fsync"), ("by_smtp", "fchmod"), ("by_smtp", "rename"), ("by_sendmail", "fsync"), ("picked_up", "fsync"),
+                                            ("delivered", "fsync"), ("delivered", "read"), ("removed", "write"), ("removed", "fsync")])
+def test_the_checks_can_fail(trace: Trace, name: str, gone: str) -> None:
+    """Without some call the same trace is wrong."""
+    assert check(trace.changed(without(gone)), name).wrong
