@@ -51,6 +51,22 @@ def test_a_service_that_cannot_be_started_is_throttled(where: str, how: str) -> 
         assert len(system.log.find(told)) <= time.monotonic() - began + 2  # once a second at most
 
 
+@pytest.mark.parametrize("where", everywhere(only=("postfix", "waybill")))
+def test_disabled_services(where: str) -> None:
+    rows = ["2601 inet n - n - - smtpd", "2602 inet n - n - - smtpd"]
+    with make(where, ["master_service_disable = !2602/inet, INET, nosuch/unix"], rows) as system:
+        system.start()
+        assert system.connect(2602).recv(4) == b"220 "
+        for port in (25, 2601):
+            with pytest.raises(ConnectionRefusedError):
+                system.connect(port)
+        system.configure(["master_service_disable = 2602/inet"])
+        system.reload()
+        assert system.connect(2601).recv(4) == b"220 "
+        with pytest.raises(ConnectionRefusedError):
+            system.connect(2602)
+
+
 @pytest.mark.parametrize("where", everywhere(only=("waybill", "instance")))
 def test_a_service_with_a_wake_up_time_comes_back_by_itself(where: str) -> None:
     """Debian's master waits for the next trigger, or until it would have woken it up anyway."""

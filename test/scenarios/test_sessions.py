@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.installed import DAEMONS, Installed
+from harness.installed import DAEMONS
+from harness.system import System
 
 from .where import everywhere, make
 
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.scenario]
 
 # Debian's would need a process for each session.
 OURS = everywhere(only=["waybill"])
+BOTH_OURS = everywhere(only=["waybill", "instance"])
 MANY, VERY_MANY, FINISHED, RECIPIENTS = 2000, 5000, 500, 50_000
 PSS_MOST_KB, GREETING_MOST_S, TRIES = 40_000, 0.050, 100
 MAIN = ["in_flow_delay = 0", "mydestination = test.invalid", "local_transport = discard:"]
@@ -68,7 +70,7 @@ def many_files() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def sessions(system: Installed, count: int) -> Iterator[list[Client]]:
+def sessions(system: System, count: int) -> Iterator[list[Client]]:
     with system.network():
         found = [Client(system.smtp_port) for _ in range(count)]
         yield found
@@ -76,11 +78,11 @@ def sessions(system: Installed, count: int) -> Iterator[list[Client]]:
             one.close()
 
 
-def memory_kb(system: Installed) -> int:
+def memory_kb(system: System) -> int:
     return sum(map(int, system.run(["sh", "-c", PSS]).stdout.split()))
 
 
-def greetings(system: Installed) -> list[float]:
+def greetings(system: System) -> list[float]:
     """How long each newcomer waited, from the shortest to the longest."""
     waits = []
     with system.network():
@@ -212,11 +214,11 @@ def queued(replies: list[str]) -> set[str]:
     return {found[1] for reply in replies if (found := re.fullmatch(r"250 2\.0\.0 Ok: .*queued as (\w+)", reply))}
 
 
-def sent(system: Installed) -> set[str]:
+def sent(system: System) -> set[str]:
     return {found[1] for found in system.log.find(r": (\w+): to=<alice@test.invalid>.*status=sent")}
 
 
-def wait_sent(system: Installed, ids: set[str]) -> None:
+def wait_sent(system: System, ids: set[str]) -> None:
     """Waits until these messages, and no others, have gone."""
     until = time.monotonic() + 30
     while sent(system) != ids or len(system.log.find(": removed$")) < len(ids):
@@ -239,23 +241,60 @@ def test_reload(where: str) -> None:
         wait_sent(system, queued(replies))
 
 
-@pytest.mark.parametrize("where", OURS)
+@pytest.mark.parametrize("where", BOTH_OURS)
 def test_stop(where: str) -> None:
+    """Those in the middle of a message finish it, the others are told to go."""
+    with make(where, [*MAIN, "virtual_mailbox_domains =", "local_recipient_maps = static:x", "stop_time_limit = 300s"]) as system, sessions(system_started(system), MANY) as clients:
+        in_a_message(clients)
+        stop = system.spawn(["postfix", "stop"])
+        assert all(one.reply().startswith("421 4.3.2 ") and one.reply() == "" for n, one in enumerate(clients) if n % 10 > 2)
+        with pytest.raises(ConnectionError), sessions(system, 1):
+            pass
+        assert stop.poll() is None
+        replies = finish(clients)
+        assert len(queued(replies)) == len(replies) == MANY * 3 // 10
+        assert all(one.reply().startswith("421 4.3.2 ") and one.reply() == "" for n, one in enumerate(clients) if n % 10 < 3)
+        assert stop.wait(30) == 0
+        assert {path.name for path in system.wait_queue({"incoming": len(replies)})["incoming"]} == queued(replies)
+        assert [str(line) for line in system.log.lines() if re.search("warning|fatal|panic|timeout", line.text)] == []
+        system.start()
+        wait_sent(system, queued(replies))
+
+
+@pytest.mark.parametrize("where", OURS)
+def test_stop_without_them(where: str) -> None:
+    """A client that is silent in the middle of a message, or too slow, is not waited for."""
+    with make(where, [*MAIN, "stop_time_limit = 2s"]) as system, sessions(system_started(system), 10) as clients:
+        in_a_message(clients)
+        stop = system.spawn(["postfix", "stop"])
+        while stop.poll() is None:
+            clients[1].send("drip\n")
+            time.sleep(0.1)
+        assert stop.returncode == 0
+        assert all(one.reply().startswith("421 4.3.2 ") and one.reply() == "" for one in clients)
+        assert not system.log.find("with force|warning|fatal|panic")
+        system.wait_queue()
+
+
+@pytest.mark.parametrize("where", OURS)
+def test_abort(where: str) -> None:
     """What was answered is kept, and nothing else is: no client believes in a message that is gone, and none that has to send it
     again has left half of it."""
     with make(where, MAIN) as system, sessions(system_started(system), MANY) as clients:
         in_a_message(clients)
         replies = finish(clients[:FINISHED])
         assert len(queued(replies)) == len(replies)
-        system.stop()
+        system.run(["postfix", "abort"])
+        system.running = False
+        while system.run(["postfix", "status"], check=False).returncode == 0:
+            time.sleep(0.05)
         replies += finish(clients[FINISHED:])
-        assert all(one.reply() == "" for one in clients[FINISHED:])
+        assert all(reply.startswith("421 4.3.2 ") for one in clients[FINISHED:] for reply in iter(one.reply, ""))
         system.start()
         wait_sent(system, queued(replies))
         system.wait_queue()
 
 
-def system_started(system: object) -> Installed:
-    assert isinstance(system, Installed)
+def system_started(system: System) -> System:
     system.start()
     return system

@@ -8,10 +8,12 @@
 #include "commands/postfix/instance.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
+#include "core/run/deadline.h"
 
 #define NOT_RUNNING "the Postfix mail system is not running"
 
-enum { STOP_SECONDS = 5, POLLS_PER_SECOND = 20, WATCH_US = 1000000 / POLLS_PER_SECOND };
+/* What master waits for its services, beyond stop_time_limit, and then some. */
+enum { STOP_SECONDS = 8, SAID_EVERY_SECONDS = 5, POLLS_PER_SECOND = 20, WATCH_US = 1000000 / POLLS_PER_SECOND };
 
 static const char quick_start_mark[] = "quick-start";
 
@@ -115,14 +117,16 @@ static bool ends_within_a_second(struct instance *i)
 
 int control_stop(struct instance *i)
 {
+    int seconds = (int)(i->params->stop_time_limit_us / SECONDS(1)) + STOP_SECONDS;
     pid_t pid;
 
     if (!master_exists(i) || !signal_master(i, "stopping", SIGTERM))
         return 1;
-    for (int n = 0; n < STOP_SECONDS; n++) {
+    for (int n = 0; n < seconds; n++) {
         if (ends_within_a_second(i))
             return 0;
-        say(i, "waiting for the Postfix mail system to terminate");
+        if (n % SAID_EVERY_SECONDS == 0)
+            say(i, "waiting for the Postfix mail system to terminate");
     }
     say(i, "stopping the Postfix mail system with force");
     pid = master_pid(i);
@@ -140,7 +144,7 @@ int control_quick_stop(struct instance *i)
 
 int control_abort(struct instance *i)
 {
-    return master_exists(i) && signal_master(i, "aborting", SIGTERM) ? 0 : 1;
+    return master_exists(i) && signal_master(i, "aborting", SIGINT) ? 0 : 1;
 }
 
 int control_reload(struct instance *i)

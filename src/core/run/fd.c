@@ -158,6 +158,14 @@ bool task_wait_fd(int fd, enum fd_want want, deadline by, struct err *err)
     return task_wait_fd_idle(fd, want, by, NULL, NULL, err);
 }
 
+void task_hurry(struct task *t, int fd, deadline by)
+{
+    struct fd_slot *slot = slot_of(loop_get(), fd);
+
+    if (t->is_parked && (slot->waiter[FD_READ] == t || slot->waiter[FD_WRITE] == t))
+        task_due(t, by);
+}
+
 void fd_forget(int fd)
 {
     struct loop *l = loop_get();

@@ -264,6 +264,54 @@ static void children(void **state)
     run(child_main);
 }
 
+/* ---- waits that are cut short ---- */
+
+struct waiting {
+    struct task *task;
+    int fd;
+};
+
+static void wait_long(void *arg)
+{
+    struct waiting *w = arg;
+    struct err err;
+
+    w->task = task_self();
+    assert_false(task_wait_fd(w->fd, FD_READ, NEVER, &err));
+    note(err.kind == ERR_TIMEOUT ? 't' : '?');
+    assert_true(task_sleep(deadline_in(MILLIS(1)), &err)); /* it is not cancelled */
+    note('s');
+}
+
+static void hurry_main(void *arg)
+{
+    int pair[2];
+    struct waiting w = {0};
+    struct task_group g;
+    struct err err;
+
+    (void)arg;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    w.fd = pair[0];
+    group_init(&g);
+    assert_true(group_spawn(&g, "waits", wait_long, &w, &err));
+    assert_true(task_yield(&err));
+    task_hurry(w.task, pair[1], AT_ONCE); /* it waits for another one */
+    assert_false(group_wait(&g, deadline_in(MILLIS(20)), &err));
+    note('w');
+    task_hurry(w.task, pair[0], AT_ONCE);
+    assert_true(group_wait(&g, deadline_in(SECONDS(10)), &err));
+    fd_close(pair[0]);
+    fd_close(pair[1]);
+}
+
+static void hurries(void **state)
+{
+    (void)state;
+    run(hurry_main);
+    assert_trace("wts");
+}
+
 /* ---- signals ---- */
 
 static void on_signal(int signo, void *arg)
@@ -308,6 +356,7 @@ int main(void)
         cmocka_unit_test(regular_files_are_always_ready),
         cmocka_unit_test(listeners),
         cmocka_unit_test(children),
+        cmocka_unit_test(hurries),
         cmocka_unit_test(signals),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

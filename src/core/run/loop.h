@@ -107,6 +107,8 @@ struct task *loop_task(void);
 enum woke task_park(struct list *queue, deadline by, const char *waits_for);
 /* Makes T runnable; nothing when it is not parked. */
 void task_wake(struct task *t, enum woke why);
+/* T is parked: no longer than until BY. */
+void task_due(struct task *t, deadline by);
 /* True for WOKE_BY_EVENT; else sets ERR. */
 MUST_CHECK bool woke_to_err(enum woke woke, struct err *err);
 void task_step(struct loop *l, struct task *t);

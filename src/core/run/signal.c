@@ -66,8 +66,7 @@ bool signal_watch(int signo, void (*fn)(int signo, void *arg), void *arg, struct
     l->signals->handlers[signo].fn = fn;
     l->signals->handlers[signo].arg = arg;
     (void)pthread_sigmask(SIG_BLOCK, &watched, NULL);
-    if (signo == SIGCHLD) /* inherited as ignored, children would be reaped unseen */
-        (void)signal(SIGCHLD, SIG_DFL);
+    (void)signal(signo, SIG_DFL); /* inherited as ignored it would not come, and children would be reaped unseen */
     return true;
 }
 

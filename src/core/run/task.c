@@ -85,6 +85,20 @@ void task_wake(struct task *t, enum woke why)
     list_push_back(&loop_get()->ready, &t->queue);
 }
 
+static void arm(struct task *t, deadline by)
+{
+    if (by.at_us != INT64_MAX && (!heap_has(&t->timer.node) || t->timer.node.key > by.at_us))
+        timer_set(&t->timer, by, on_timer, t);
+}
+
+void task_due(struct task *t, deadline by)
+{
+    if (by.at_us >= t->due_us)
+        return;
+    t->due_us = by.at_us;
+    arm(t, by);
+}
+
 enum woke task_park(struct list *queue, deadline by, const char *waits_for)
 {
     struct loop *l = loop_get();
@@ -97,8 +111,7 @@ enum woke task_park(struct list *queue, deadline by, const char *waits_for)
             return WOKE_BY_DEADLINE;
     }
     t->due_us = by.at_us;
-    if (by.at_us != INT64_MAX && (!heap_has(&t->timer.node) || t->timer.node.key > by.at_us))
-        timer_set(&t->timer, by, on_timer, t);
+    arm(t, by);
     if (queue != NULL)
         list_push_back(queue, &t->queue);
     t->is_parked = true;

@@ -43,6 +43,9 @@ MUST_CHECK bool group_wait(struct task_group *g, deadline by, struct err *err);
 struct task *task_self(void);
 const char *task_name(const struct task *t);
 void task_cancel(struct task *t);
+/* When T waits for FD just now, that wait ends with ERR_TIMEOUT at BY, if it would last longer.  Its later ones are as
+ * they are.  From another task or from a callback. */
+void task_hurry(struct task *t, int fd, deadline by);
 bool task_is_cancelled(void);
 MUST_CHECK bool task_sleep(deadline until, struct err *err); /* true at UNTIL; false: cancelled */
 /* As deadline_in(), counted from the last time that the loop waited.  Costs nothing: for waits in a loop over many small

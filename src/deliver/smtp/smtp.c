@@ -317,6 +317,7 @@ int main(int argc, char **argv)
         .start = start,
         .client = client,
         .stop = stop,
+        .stop_grace_us = MILLIS(500),
     };
 
     return service_main(&smtp, argc, argv);

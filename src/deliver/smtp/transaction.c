@@ -6,6 +6,7 @@
 #include "deliver/smtp/pix.h"
 #include "deliver/smtp/xforward.h"
 #include "mail/events/events.h"
+#include "mail/service/service.h"
 #include "mail/syntax/address.h"
 
 /* The dialogue in progress: what has been sent and what still wants an answer. */
@@ -265,7 +266,7 @@ static bool wait_for_pix(struct talk *t)
 }
 
 /* The dot, and what the server makes of the message. */
-static bool end_of_data(struct talk *t)
+static bool hand_over(struct talk *t)
 {
     int64_t timeout = t->settings->data_xfer_timeout_us;
 
@@ -280,6 +281,16 @@ static bool end_of_data(struct talk *t)
         return false;
     t->phase = PHASE_DONE;
     return hear_verdict(t);
+}
+
+static bool end_of_data(struct talk *t)
+{
+    bool heard;
+
+    service_hold();
+    heard = hand_over(t);
+    service_release();
+    return heard;
 }
 
 /* Everybody was refused, yet the server waits for content: RFC 2920 3.1 has the client send the dot alone. */

@@ -48,7 +48,9 @@ struct worker {
 
     struct watcher *watchers;
     size_t watcher_count;
-    bool draining;
+    bool draining, stopping, grace_over;
+    unsigned held;      /* service_hold() */
+    pid_t started_by;
 };
 
 struct worker *the_worker(void);
@@ -60,6 +62,9 @@ void channel_taken(struct worker *w);
 void channel_available(struct worker *w);
 /* A task: drains when master closes its end. */
 void channel_watch(void *worker);
+
+/* stop.c: what SIGTERM means to this service. */
+MUST_CHECK bool stop_watch(struct worker *w, struct err *err);
 
 /* limits.c: fills run.session_limit and session_most. */
 void limits_set(struct worker *w);

@@ -7,7 +7,7 @@
  *     polling the listener above worker_session_step sessions, at their limit, or while draining
  *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned, each time
  * The limit on sessions comes from the master.cf row (architecture section 2).  max_idle and max_use end an idle worker
- * (exit 0); EOF on descriptor 5 (reload, stop) starts draining.  A changed table (service_watch_table) makes it drain too.
+ * (exit 0); EOF on descriptor 5 (reload) starts draining.  A changed table (service_watch_table) makes it drain too.
  *
  * The limit on sessions: -z, or a SERVICE_MULTI service: default_session_limit.  -l: 1 (default_session_limit for a
  * SERVICE_ONE service).  An explicit N: N.  '-': default_process_limit when main.cf sets it, else 100 for SERVICE_AGENT and
@@ -44,6 +44,9 @@ enum service_flags {
     SERVICE_AGENT = 16,      /* a delivery agent: maxproc '-' is 100 deliveries, not default_session_limit; SIGTERM, which
                               * master sends to all when it is stopped, is a word to drain, for five seconds at most
                               * (others die of it) */
+    SERVICE_FINISHES = 32,   /* SIGTERM from our own master is a word to finish what is begun, for stop_time_limit at most:
+                              * what that needs stays there meanwhile.  From Postfix's, which stops all at once, it is the
+                              * end */
 };
 
 /* What the daemon was started as.  Lives for the whole process. */
@@ -77,7 +80,9 @@ struct service {
     void (*datagram)(slice packet);                         /* unix-dgram: one packet (must not suspend) */
 
     void (*tick)(void);      /* about every 10 s from the loop; optional, must not suspend */
+    void (*stopping)(void);  /* SERVICE_FINISHES: the word has come.  From the loop, once; must not suspend.  Optional */
     void (*stop)(void);      /* before exit; may suspend; optional */
+    int64_t stop_grace_us;   /* SERVICE_AGENT: instead of the five seconds */
     int64_t watchdog_us;     /* 0: network_watchdog_timeout */
 };
 
@@ -94,6 +99,13 @@ const struct params *service_params_now(void);
 /* Starts draining: no more accepts; the process exits when the last session ends.  WHY is logged when not NULL. */
 void service_drain(const char *why);
 bool service_is_draining(void);
+/* Draining, and the mail system is about to end. */
+bool service_is_stopping(void);
+
+/* A delivery begins to be what would be done twice if it were broken off now, and is on record.  A stop waits for such, for
+ * stop_time_limit at most. */
+void service_hold(void);
+void service_release(void);
 
 /* A SERVICE_MULTI service says this after each answer: max_idle counts from the last one, whoever is still connected. */
 void service_answered(void);

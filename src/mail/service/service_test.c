@@ -63,6 +63,7 @@ static void on_bytes(slice bytes)
 
 static const struct service echo_service = {.name = "echo", .client = echo};
 static const struct service agent_service = {.name = "agent", .client = echo, .flags = SERVICE_AGENT};
+static const struct service finishing_service = {.name = "echo", .client = echo, .flags = SERVICE_FINISHES};
 static const struct service multi_service = {.name = "multi", .client = echo, .flags = SERVICE_MULTI};
 static const struct service one_service = {.name = "one", .trigger = on_bytes, .instances = SERVICE_ONE};
 static const struct service unlimited_service = {.name = "unlimited", .client = echo, .instances = SERVICE_UNLIMITED};
@@ -397,6 +398,39 @@ static void deliveries_are_not_broken_off(void **state)
     assert_int_equal(wait_end(&c), 0);
 }
 
+static void what_is_begun_is_finished_at_a_stop(void **state)
+{
+    struct child c = start(&finishing_service, true, "unix", "echo -t unix");
+    int fd = dial(&c);
+
+    (void)state;
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    (void)kill(c.pid, SIGTERM);
+    assert_false(readable(fd, 100));
+    assert_string_equal(ask(fd, "still\n", 5000), "still\n");
+    (void)close(fd);
+    assert_int_equal(wait_end(&c), 0);
+}
+
+/* But not for ever, and not when the others have been ended too. */
+static void a_stop_has_an_end(void **state)
+{
+    struct child c = start(&finishing_service, true, "unix", "echo -t unix -o stop_time_limit=1s");
+    int fd = dial(&c);
+
+    (void)state;
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    (void)kill(c.pid, SIGTERM);
+    assert_int_equal(wait_end(&c), 0);
+    (void)close(fd);
+    c = start(&finishing_service, false, "unix", "echo -t unix");
+    fd = dial(&c);
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    (void)kill(c.pid, SIGTERM);
+    assert_int_equal(wait_end(&c), 1000 + SIGTERM);
+    (void)close(fd);
+}
+
 static void retires(void **state)
 {
     const char *const idle = "echo -t unix -i 1";
@@ -578,6 +612,8 @@ int main(void)
         cmocka_unit_test(drains),
         cmocka_unit_test(drain_has_an_end),
         cmocka_unit_test(deliveries_are_not_broken_off),
+        cmocka_unit_test(what_is_begun_is_finished_at_a_stop),
+        cmocka_unit_test(a_stop_has_an_end),
         cmocka_unit_test(retires),
         cmocka_unit_test(triggers),
         cmocka_unit_test(packets),

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <signal.h>
 
 #include "core/base/bug.h"
 #include "mail/events/events.h"
@@ -10,8 +9,6 @@
 /* How long a worker that was used often enough must have been idle. */
 #define USED_UP_IDLE_US SECONDS(1)
 #define TICK_US SECONDS(10)
-/* How long deliveries may go on when the mail system is stopped. */
-#define STOP_GRACE_US SECONDS(5)
 #define LOG_RETRY_US MILLIS(20)
 
 static struct worker worker; /* the process is one */
@@ -51,24 +48,6 @@ void service_drain(const char *why)
         channel_taken(w);
     waitq_wake_all(&w->room);
     waitq_wake_all(&w->drained);
-}
-
-/* ---- the end of the mail system ---- */
-
-static void end_now(void *unused)
-{
-    (void)unused;
-    loop_stop();
-}
-
-/* A message that was handed over and not marked would be delivered again. */
-static void on_stop(int signo, void *arg)
-{
-    struct worker *w = arg;
-
-    (void)signo;
-    timer_set(&w->told_to_end, deadline_in(STOP_GRACE_US), end_now, NULL);
-    service_drain(NULL);
 }
 
 /* ---- idle time ---- */
@@ -302,7 +281,7 @@ void worker_main(void *arg)
     group_init(&w->background);
     loop_watchdog(w->service->watchdog_us != 0 ? w->service->watchdog_us : w->run.params->network_watchdog_timeout_us);
     events_after_line(after_line);
-    if ((w->service->flags & SERVICE_AGENT) != 0 && !signal_watch(SIGTERM, on_stop, w, &err))
+    if (!stop_watch(w, &err))
         event_fatal("%s", err.text);
     if (w->service->start != NULL && !w->service->start(&w->run, &err))
         event_fatal("%s", err.text);

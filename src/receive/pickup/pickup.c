@@ -114,8 +114,8 @@ static unsigned pass(void)
 
         if (got == SCAN_FAILED)
             event_warning("%s", err.text);
-        if (got != SCAN_ID)
-            break;
+        if (got != SCAN_ID || service_is_draining())
+            break; /* the next process goes on with it */
         if (pick_up(id, path))
             moved++;
     }
@@ -126,7 +126,7 @@ static unsigned pass(void)
 static void scan_maildrop(slice request)
 {
     (void)request;
-    while (pass() > 0)
+    while (pass() > 0 && !service_is_draining())
         continue;
 }
 
@@ -146,6 +146,7 @@ int main(int argc, char **argv)
     static const struct service pickup = {
         .name = "pickup",
         .instances = SERVICE_ONE,
+        .flags = SERVICE_FINISHES,
         .pre_start = open_all,
         .trigger = scan_maildrop,
     };

@@ -12,7 +12,9 @@ void content_begin_request(struct session *s, struct intake *in)
 
 deadline content_by(const struct session *s, const struct intake *in)
 {
-    return service_params_now()->smtpd_per_request_deadline ? in->by : session_by(s);
+    deadline by = session_by(s);
+
+    return service_params_now()->smtpd_per_request_deadline ? deadline_sooner(in->by, by) : by;
 }
 
 void content_came(const struct session *s, struct intake *in, size_t bytes)
@@ -133,13 +135,8 @@ bool content_end(struct session *s, const struct intake *in, const char *note)
 
 bool content_lost(struct session *s, const struct err *err)
 {
-    if (err->kind == ERR_TIMEOUT) {
-        session_log_lost(s, "timeout");
-        s->data_bytes = -1;
-        (void)session_say(s, "421 4.4.2 %s Error: timeout exceeded", s->world->params->myhostname);
-    } else {
-        session_log_lost(s, "lost connection");
-    }
+    (void)session_read_failed(s, err);
+    s->data_bytes = -1;
     s->ended = true;
     return false;
 }

@@ -4,6 +4,8 @@
 #include "mail/service/service.h"
 
 enum { SESSION_BYTES = 64 * 1024, MESSAGE_BYTES = 1024 * 1024, LONG_SHOWN = 30 };
+/* How long a session that has no message may go on with what it does when the mail system is stopped. */
+#define OTHERS_US SECONDS(1)
 
 /* After too many errors: slower, then the end. */
 static bool punish(struct session *s, unsigned errors_before)
@@ -22,16 +24,30 @@ static bool punish(struct session *s, unsigned errors_before)
     return false;
 }
 
-static bool read_failed(struct session *s, const struct err *err)
+static bool in_message(const struct session *s)
 {
-    if (err->kind == ERR_TIMEOUT) {
-        session_log_lost(s, "timeout");
-        (void)session_say(s, "421 4.4.2 %s Error: timeout exceeded", s->world->params->myhostname);
-    } else if (err->kind == ERR_CANCELLED) {
-        (void)session_say(s, "421 4.3.2 %s Service shutting down", s->world->params->myhostname);
-    } else {
+    return s->t.open || s->chunking != CHUNKING_NONE;
+}
+
+static void say_shutting_down(struct session *s)
+{
+    (void)session_say(s, "421 4.3.2 %s Service shutting down", s->world->params->myhostname);
+}
+
+bool session_read_failed(struct session *s, const struct err *err)
+{
+    bool shutting_down = err->kind == ERR_CANCELLED || service_is_stopping();
+
+    if (err->kind != ERR_TIMEOUT && err->kind != ERR_CANCELLED) {
         session_log_lost(s, "lost connection");
+        return false;
     }
+    if (!shutting_down || in_message(s))
+        session_log_lost(s, "timeout");
+    if (shutting_down)
+        say_shutting_down(s);
+    else
+        (void)session_say(s, "421 4.4.2 %s Error: timeout exceeded", s->world->params->myhostname);
     return false;
 }
 
@@ -58,8 +74,11 @@ static bool read_command(struct session *s, struct buf *room, slice *line, bool 
 {
     size_t most = (size_t)s->world->params->line_length_limit;
     struct err err;
-    enum stream_got got = stream_read_text(s->stream, most, session_by(s), line, &err);
+    enum stream_got got;
 
+    s->is_at_rest = !in_message(s);
+    got = stream_read_text(s->stream, most, session_by(s), line, &err);
+    s->is_at_rest = false;
     if (got == (enum stream_got)STREAM_PIECE)
         got = cut_line(s, room, line, &err);
     if (got == STREAM_EOF && s->after_message)
@@ -67,7 +86,7 @@ static bool read_command(struct session *s, struct buf *room, slice *line, bool 
     if (got == STREAM_EOF)
         (void)err_set(&err, ERR_PEER, "closed");
     if (got == STREAM_EOF || got == STREAM_FAILED)
-        return read_failed(s, &err);
+        return session_read_failed(s, &err);
     *bare = got == STREAM_BARE_LF;
     s->saw_bare_newline = s->saw_bare_newline || *bare;
     return true;
@@ -97,8 +116,50 @@ static bool one_command(struct session *s)
     return read_command(s, &room, &line, &bare) && run_line(s, line, bare) && punish(s, errors);
 }
 
+static void converse(struct session *s)
+{
+    while (!service_is_stopping() || in_message(s)) {
+        if (!one_command(s))
+            return;
+        if (service_is_draining() && !in_message(s) && stream_buffered(s->stream) == 0)
+            break;
+    }
+    say_shutting_down(s);
+}
+
+/* ---- all sessions ---- */
+
+static struct list all = {&all, &all};
+
+/* What they wait for, other than their clients, is no message's. */
+static void cancel_idle(void *unused)
+{
+    (void)unused;
+    LIST_EACH(at, &all)
+    {
+        struct session *s = LIST_ENTRY(at, struct session, in_process);
+
+        if (!in_message(s) && !s->ended)
+            task_cancel(s->task);
+    }
+}
+
+void sessions_stopping(void)
+{
+    static struct timer patience;
+
+    LIST_EACH(at, &all)
+    {
+        struct session *s = LIST_ENTRY(at, struct session, in_process);
+
+        task_hurry(s->task, stream_fd(s->stream), s->is_at_rest ? AT_ONCE : session_by(s));
+    }
+    timer_set(&patience, deadline_in(OTHERS_US), cancel_idle, NULL);
+}
+
 static void session_done(struct session *s)
 {
+    list_remove(&s->in_process);
     transaction_reset(s);
     transcript_done(&s->transcript);
     arena_done(&s->message_arena);
@@ -132,20 +193,18 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
         .forwarded_arena = ARENA_INIT(SESSION_BYTES),
         .before_command = true,
         .data_bytes = -1,
+        .task = task_self(),
     };
     struct err err;
 
+    list_push_back(&all, &s.in_process);
     transcript_init(&s.transcript, transcript_classes(world->params));
     peer_identify(&s);
     event_info("connect from %.*s", S_ARG(s.client_label));
     s.ended = !limits_connect(&s) || !session_note_early_talk(&s);
     s.denied = !s.ended && !check_client(&s, "CONNECT");
-    if (!s.ended && (s.denied || session_say(&s, "220 %.*s", S_ARG(world->banner))))
-        while (one_command(&s))
-            if (service_is_draining() && !s.t.open && stream_buffered(stream) == 0) {
-                (void)session_say(&s, "421 4.3.2 %s Service shutting down", world->params->myhostname);
-                break;
-            }
+    if (!s.ended && (s.denied || service_is_stopping() || session_say(&s, "220 %.*s", S_ARG(world->banner))))
+        converse(&s);
     s.ended = true;
     limits_disconnect(&s);
     session_log_disconnect(&s);

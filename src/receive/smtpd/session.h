@@ -124,10 +124,20 @@ struct session {
     const char *aborted;     /* what ended it too early: "lost connection"; NULL */
     bool ended;
     struct transaction t;
+
+    struct list in_process; /* all of them */
+    struct task *task;
+    bool is_at_rest; /* waits for a command, and no message is under way */
 };
 
 /* Runs the whole dialogue on STREAM (which the caller closes). */
 void session_run(const struct smtpd_world *world, struct stream *stream);
+/* The mail system is stopped.  Those that are not in the middle of a message are told to go, the others finish it, as long
+ * as they go on talking. */
+void sessions_stopping(void);
+
+/* Nothing came from the client, for the reason ERR: logs it, and has a last word.  Returns false. */
+bool session_read_failed(struct session *s, const struct err *err);
 
 /* ---- world.c ---- */
 /* Opens lists and tables, before chroot; WARNINGS gets lines for the log. */
@@ -198,7 +208,7 @@ void limits_disconnect(struct session *s);
 /* ---- reply.c ---- */
 /* Buffers one reply line ("250 2.1.0 Ok") and counts 4xx and 5xx as errors.  False: the stream is broken. */
 bool session_say(struct session *s, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Deadline for the next exchange with the client. */
+/* Deadline for the next exchange with the client: smtpd_timeout, and a few seconds when the mail system is stopped. */
 deadline session_by(const struct session *s);
 /* Logs "ID|NOQUEUE: VERB: WHERE from CLIENT: TEXT; from=<> to=<> proto= helo=<>".  RECIPIENT.p NULL: left out. */
 void session_log_action(struct session *s, const char *verb, const char *where, slice text, slice recipient);

@@ -44,9 +44,11 @@ int main(int argc, char **argv)
     static const struct service smtpd = {
         .name = "smtpd",
         .instances = SERVICE_ANY,
+        .flags = SERVICE_FINISHES,
         .pre_start = open_tables,
         .start = warm_up,
         .client = client,
+        .stopping = sessions_stopping,
     };
 
     return service_main(&smtpd, argc, argv);

@@ -192,10 +192,10 @@ static void ended(struct child *c, int status)
             s->available--;
     } else {
         s->total_old--;
-        if (s->total_old == 0 && !master.stopping)
+        if (s->total_old == 0 && !s->told_to_end)
             service_wake_successor(s);
     }
-    if (!normal && !master.stopping) {
+    if (!normal && !s->told_to_end) {
         describe_end(s, c->pid, status);
         if (!c->used) {
             event_warning("%s: bad command startup -- throttling", s->program);

@@ -140,25 +140,12 @@ static void lock_all(void)
 }
 
 /* ---- signals ---- */
-static void on_stop(int signo, void *arg)
-{
-    (void)arg;
-    if (master.stopping)
-        return;
-    master.stopping = true;
-    event_info("terminating on signal %d", signo);
-    (void)signal(SIGTERM, SIG_IGN); /* the group includes us */
-    (void)kill(0, SIGTERM);
-    (void)signal(signo, SIG_DFL);
-    loop_stop();
-    (void)kill(getpid(), signo);
-}
-
 static void on_child(int signo, void *arg)
 {
     (void)signo;
     (void)arg;
     children_reap();
+    stop_child_ended();
 }
 
 static void warn_unchanged(const char *name, const char *before, const char *now)
@@ -176,6 +163,8 @@ static void on_reload(int signo, void *arg)
 
     (void)signo;
     (void)arg;
+    if (master.stopping)
+        return;
     event_info("reload -- version %s, configuration %s", master.params->mail_version, master.config_directory);
     fresh = params_load(master.config_directory, NULL, 0, &err);
     if (fresh == NULL) {
@@ -299,18 +288,15 @@ static void detach(const struct options *o)
 
 static bool watch_signals(struct err *err)
 {
-    static const int stops[] = {SIGTERM, SIGINT, SIGQUIT};
-
-    for (size_t i = 0; i < COUNT_OF(stops); i++)
-        if (!signal_watch(stops[i], on_stop, NULL, err))
-            return false;
-    return signal_watch(SIGCHLD, on_child, NULL, err) && signal_watch(SIGHUP, on_reload, NULL, err);
+    return signal_watch(SIGTERM, stop_in_order, NULL, err) && signal_watch(SIGINT, stop_at_once, NULL, err) &&
+           signal_watch(SIGQUIT, stop_at_once, NULL, err) && signal_watch(SIGCHLD, on_child, NULL, err) &&
+           signal_watch(SIGHUP, on_reload, NULL, err);
 }
 
 static void exit_now(void *arg)
 {
     (void)arg;
-    on_stop(SIGTERM, NULL);
+    stop_in_order(SIGTERM, NULL);
 }
 
 static void run(void *arg)

@@ -41,6 +41,7 @@ struct service_state {
     int process_limit;         /* 0: none */
     bool watched, throttled, was_used, stressed;
     bool seen;                 /* during a reload */
+    bool told_to_end;          /* the mail system is stopped, and it is this service's turn */
     struct timer throttle_ends, wakeup, stress_ends;
     int64_t limit_warned_us;
 };
@@ -74,12 +75,23 @@ void service_wake_soon(struct service_state *s);
 /* The last process from before a reload has ended, perhaps with the wake-up that was meant for its successor. */
 void service_wake_successor(struct service_state *s);
 
+/* ---- stop.c ---- */
+/* Callbacks of signal SIGNO.  The mail system ends: in order, or at once. */
+void stop_in_order(int signo, void *unused);
+void stop_at_once(int signo, void *unused);
+/* Of any service, and was reaped. */
+void stop_child_ended(void);
+
 /* ---- unsupported.c ---- */
 /* One warning for each parameter that main.cf or a row of CONF sets, and whose setting has no effect here, and for each row
  * without a program. */
 void warn_unsupported(const struct master_conf *conf);
 /* Nobody shall connect to such a service, and wait. */
 bool program_missing(const struct master_row *row);
+
+/* ---- disabled.c ---- */
+/* master_service_disable has ROW. */
+bool service_disabled(const struct master_row *row);
 
 /* ---- listen.c ---- */
 /* Opens all listen sockets of S.  ERR_SYS, ERR_CONFIG. */

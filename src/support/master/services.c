@@ -33,7 +33,7 @@ static bool may_start(const struct service_state *s)
     /* qmgr and pickup must be alone: their predecessor has to be gone.  Others overlap while the old one drains. */
     unsigned counted = s->row.process_limit == 1 ? s->total + s->total_old : s->total;
 
-    return s->available == 0 && !s->throttled && !master.stopping && (most == 0 || counted < most);
+    return s->available == 0 && !s->throttled && !s->told_to_end && (most == 0 || counted < most);
 }
 
 void service_rewatch(struct service_state *s)
@@ -57,7 +57,7 @@ static void wake(void *arg)
     struct service_state *s = arg;
     struct err err;
 
-    if (!s->throttled && s->path != NULL && (!s->row.wakeup_if_used || s->was_used) &&
+    if (!s->throttled && !s->told_to_end && s->path != NULL && (!s->row.wakeup_if_used || s->was_used) &&
         !trigger_send(s->path, S("W"), &err))
         event_warning("wake up %s: %s", s->shown, err.text);
     timer_set(&s->wakeup, deadline_in(SECONDS(s->row.wakeup_seconds)), wake, s);
@@ -220,14 +220,16 @@ static bool service_again(struct service_state *s, const struct master_row *row,
     return true;
 }
 
-/* Services of CONF that are new or again there.  A row whose program is missing is left out. */
+/* Services of CONF that are new or again there.  A row that is disabled, or whose program is missing, is left out. */
 static bool adopt_rows(const struct master_conf *conf, struct err *err)
 {
     for (size_t i = 0; i < conf->count; i++) {
         const struct master_row *row = &conf->rows[i];
         struct service_state *s = find(row);
 
-        if (!program_missing(row) && !(s == NULL ? service_new(row, err) : service_again(s, row, err)))
+        if (service_disabled(row) || program_missing(row))
+            continue;
+        if (!(s == NULL ? service_new(row, err) : service_again(s, row, err)))
             return false;
     }
     return true;
