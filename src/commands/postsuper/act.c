@@ -47,13 +47,14 @@ static enum queue_edit requeue(const struct acting *a, slice queue, slice id, st
     return result;
 }
 
-static enum queue_edit do_it(const struct acting *a, enum act act, slice queue, slice id, struct err *err)
+/* ALONE: it is not one of all.  The rare logs of all are looked for afterwards, if the folders are to be walked. */
+static enum queue_edit do_it(const struct acting *a, enum act act, slice queue, slice id, bool alone, struct err *err)
 {
     switch (act) {
     case ACT_REQUEUE:
         return requeue(a, queue, id, err);
     case ACT_DELETE:
-        return queue_edit_remove(a->layout, queue, id, err);
+        return queue_edit_remove(a->layout, queue, id, alone || a->where->named, err);
     case ACT_EXPIRE:
         return queue_edit_expire(a->layout, queue, id, err);
     case ACT_HOLD:
@@ -64,11 +65,11 @@ static enum queue_edit do_it(const struct acting *a, enum act act, slice queue, 
 }
 
 /* False: it is not in that queue. */
-static bool act_in(struct acting *a, enum act act, slice queue, slice id)
+static bool act_in(struct acting *a, enum act act, slice queue, slice id, bool alone)
 {
     struct err err;
 
-    switch (do_it(a, act, queue, id, &err)) {
+    switch (do_it(a, act, queue, id, alone, &err)) {
     case QUEUE_EDIT_DONE:
         a->count[act]++;
         return true;
@@ -88,7 +89,7 @@ static void find_and_act(struct acting *a, enum act act, slice id)
 
     for (int pass = 0; pass < PASSES; pass++)
         for (size_t i = 0; i < PLACE_COUNT; i++)
-            if (concerns(a, act, &places[i]) && act_in(a, act, places[i].name, id)) {
+            if (concerns(a, act, &places[i]) && act_in(a, act, places[i].name, id, true)) {
                 if (a->count[act] > before)
                     event_info("%.*s: %s", S_ARG(id), kinds[act].done);
                 return;
@@ -149,7 +150,7 @@ static void act_on_queue(struct acting *a, enum act act, const struct place *p)
     slice id;
 
     while (next_id(scan, &id, &path))
-        (void)act_in(a, act, p->name, id);
+        (void)act_in(a, act, p->name, id, false);
     queue_scan_close(scan);
 }
 

@@ -98,9 +98,9 @@ static int open_ready(const char *path, int flags, struct stat *st, enum queue_e
     return -1;
 }
 
-enum queue_edit queue_edit_remove(const struct queue_layout *l, slice queue, slice id, struct err *err)
+enum queue_edit queue_edit_remove(const struct queue_layout *l, slice queue, slice id, bool rare_logs, struct err *err)
 {
-    static const slice logs[] = {S_INIT("bounce"), S_INIT("defer"), S_INIT("trace")};
+    static const slice logs[] = {S_INIT("defer"), S_INIT("bounce"), S_INIT("trace")};
     char path[QUEUE_PATH_MOST];
     enum queue_edit result = QUEUE_EDIT_FAILED;
     AUTO_FD int fd = -1;
@@ -115,7 +115,7 @@ enum queue_edit queue_edit_remove(const struct queue_layout *l, slice queue, sli
         (void)err_sys(err, "remove %s", path);
         return failed(err);
     }
-    for (size_t i = 0; i < COUNT_OF(logs); i++)
+    for (size_t i = 0; i < (rare_logs ? COUNT_OF(logs) : 1); i++)
         if (queue_path(l, logs[i], id, path) && !fault("queue.unlink"))
             (void)unlink(path);
     return QUEUE_EDIT_DONE;

@@ -17,10 +17,11 @@ enum queue_edit {
     QUEUE_EDIT_FAILED,    /* *ERR is set; the message is where it was */
 };
 
-/* Removes QUEUE/ID and then its logs in bounce/, defer/ and trace/: logs without a message harm nobody, a message
+/* Removes QUEUE/ID and then its logs, in defer/ and, with RARE_LOGS, in bounce/ and trace/ (without, the caller looks
+ * through those folders itself, which is cheaper for very many messages): logs without a message harm nobody, a message
  * without its logs would owe its sender a report.  The file is held open meanwhile, so that no new message can get its
  * inode, and with it the id and the logs. */
-enum queue_edit queue_edit_remove(const struct queue_layout *l, slice queue, slice id, struct err *err);
+enum queue_edit queue_edit_remove(const struct queue_layout *l, slice queue, slice id, bool rare_logs, struct err *err);
 
 /* Moves FROM/ID to TO/ID, never over another message (err->sys == EEXIST).  When both names are of one file, which a
  * crash of some file systems leaves behind, the old one goes. */

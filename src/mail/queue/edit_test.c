@@ -95,12 +95,12 @@ static void what_is_incomplete_is_absent(void **state)
     for (size_t i = 0; i < COUNT_OF(modes); i++) {
         make("incoming/ABC2", modes[i]);
         assert_int_equal(queue_edit_move(&layout, S("incoming"), S("hold"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
-        assert_int_equal(queue_edit_remove(&layout, S("incoming"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
+        assert_int_equal(queue_edit_remove(&layout, S("incoming"), S("ABC2"), true, &err), QUEUE_EDIT_ABSENT);
         assert_int_equal(queue_edit_expire(&layout, S("incoming"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
         assert_int_equal(unlink("incoming/ABC2"), 0);
     }
     assert_int_equal(symlink("/etc/passwd", "incoming/ABC2"), 0);
-    assert_int_equal(queue_edit_remove(&layout, S("incoming"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
+    assert_int_equal(queue_edit_remove(&layout, S("incoming"), S("ABC2"), true, &err), QUEUE_EDIT_ABSENT);
     assert_int_equal(queue_edit_expire(&layout, S("incoming"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
     assert_int_equal(queue_edit_move(&layout, S("incoming"), S("hold"), S("ABC2"), &err), QUEUE_EDIT_ABSENT);
     assert_int_equal(unlink("incoming/ABC2"), 0);
@@ -138,10 +138,10 @@ static void removes_with_its_logs(void **state)
     (void)state;
     make_with_logs();
     make("bounce/ABC55", 0600);
-    assert_int_equal(queue_edit_remove(&layout, S("deferred"), S("ABC5"), &err), QUEUE_EDIT_DONE);
+    assert_int_equal(queue_edit_remove(&layout, S("deferred"), S("ABC5"), true, &err), QUEUE_EDIT_DONE);
     assert_false(there("deferred/A/ABC5") || there("defer/A/ABC5") || there("bounce/ABC5") || there("trace/ABC5"));
     assert_true(there("bounce/ABC55"));
-    assert_int_equal(queue_edit_remove(&layout, S("deferred"), S("ABC5"), &err), QUEUE_EDIT_ABSENT);
+    assert_int_equal(queue_edit_remove(&layout, S("deferred"), S("ABC5"), true, &err), QUEUE_EDIT_ABSENT);
 }
 
 #ifdef WAYBILL_FAULTS
@@ -157,7 +157,7 @@ static bool killed_while_removing(int number)
 
         (void)snprintf(plan, sizeof plan, "queue.unlink:%d:kill", number);
         (void)setenv("WAYBILL_FAULT", plan, 1);
-        (void)queue_edit_remove(&layout, S("deferred"), S("ABC5"), &err);
+        (void)queue_edit_remove(&layout, S("deferred"), S("ABC5"), true, &err);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
