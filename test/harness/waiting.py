@@ -120,7 +120,7 @@ def wait_known(system: System, count: int, timeout: float = 60) -> None:
     until = time.monotonic() + timeout
     now: dict[str, int] = {}
     while time.monotonic() < until:
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        with contextlib.suppress(FileNotFoundError, ConnectionError):
             now = counts(system)
             if now.get("status") == 0 and now["known"] == count == now["deferred"] + now["hold"]:
                 return

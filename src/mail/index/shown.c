@@ -69,7 +69,7 @@ static bool add_logged(void *context, const struct bounce_entry *e)
         (void)map_set(&r->logged, e->recipient.address, r); /* any value */
     else
         r->waiting_count = 0; /* the one recipient has its reason: the usual case, with no need of a map */
-    add_recipient(r, e->recipient.address, e->outcome.reason);
+    add_recipient(r, e->recipient.address, slice_head(e->outcome.reason, slice_find(e->outcome.reason, '\0')));
     return !r->full;
 }
 

@@ -3,6 +3,7 @@
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
 #include "route/qmgr/fill.h"
+#include "route/qmgr/keep.h"
 #include "route/qmgr/watch.h"
 
 enum { SCAN_SLICE = 200 /* names looked at in a row */, SWEEP_SLICE = 2000 /* in memory */ };
@@ -233,6 +234,7 @@ void deferred_run(void *unused)
     struct err err;
 
     (void)unused;
+    keep_load();
     for (;;) {
         bool all = qmgr.scan_all;
 

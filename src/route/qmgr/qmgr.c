@@ -1,4 +1,5 @@
 /* route/qmgr/qmgr.c - qmgr(8), the queue manager: keeps the message queues, decides what is delivered when. */
+#include <signal.h>
 #include <string.h>
 
 #include "core/base/cut.h"
@@ -10,6 +11,7 @@
 #include "route/qmgr/fill.h"
 #include "route/qmgr/give_up.h"
 #include "route/qmgr/intake.h"
+#include "route/qmgr/keep.h"
 #include "route/qmgr/move.h"
 #include "route/qmgr/settings.h"
 #include "route/qmgr/state.h"
@@ -18,6 +20,15 @@ static void ready(void *unused, struct transport *t)
 {
     (void)unused;
     deliver_kick(t);
+}
+
+/* Master is stopped.  What is being delivered is delivered again, as if this process had been killed. */
+static void stopped(int signo, void *unused)
+{
+    (void)unused;
+    keep_now();
+    signal_reset_in_child();
+    (void)raise(signo);
 }
 
 static bool start(struct service_run *run, struct err *err)
@@ -41,7 +52,8 @@ static bool start(struct service_run *run, struct err *err)
         return false;
     return service_spawn("intake", intake_run, NULL, true, err) &&
            service_spawn("deferred", deferred_run, NULL, true, err) && service_spawn("fill", fill_run, NULL, true, err) &&
-           service_spawn("control", control_run, NULL, true, err) &&
+           service_spawn("control", control_run, NULL, true, err) && service_spawn("keep", keep_run, NULL, true, err) &&
+           signal_watch(SIGTERM, stopped, NULL, err) &&
            service_spawn("give up", give_up_run, NULL, true, err);
 }
 
@@ -77,6 +89,7 @@ int main(int argc, char **argv)
         .flags = SERVICE_NEVER_IDLES,
         .start = start,
         .trigger = trigger,
+        .stop = keep_now,
         .watchdog_us = SECONDS(333),
     };
 

@@ -29,6 +29,8 @@ struct qmgr {
     struct schedule schedule;
     struct timer wake_timer;
     struct index index;             /* of deferred/ and hold/ */
+    uint64_t kept_changes;          /* index.changes when it was kept (keep.h) */
+    bool can_keep;                  /* what had been kept has been read, and writing has not failed */
     bool index_is_current;          /* all is in it, and what others do is seen */
     struct watch *watch;            /* NULL: there is none */
     struct waitq fill;              /* for something in the index that is wanted */
