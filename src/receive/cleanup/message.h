@@ -13,6 +13,7 @@ enum message_part { PART_ENVELOPE, PART_CONTENT, PART_EXTRACTED, PART_OVER };
 
 struct message {
     struct desk *desk;
+    struct stream *client;
     struct output output;
     struct arena arena; /* as long as the message */
     struct arena work;  /* as long as one record */

@@ -166,7 +166,7 @@ static void message_done(struct message *m)
 bool session_run(struct desk *desk, struct stream *s, int64_t *status, struct err *err)
 {
     const struct params *p = desk->params;
-    struct message m = {.desk = desk, .by = deadline_in(p->ipc_timeout_us)};
+    struct message m = {.desk = desk, .client = s, .by = deadline_in(p->ipc_timeout_us)};
     bool good;
 
     if (!output_open(&m.output, &desk->layout, p->enable_long_queue_ids, p->message_size_limit, stale_log, err)) {

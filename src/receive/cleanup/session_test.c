@@ -55,7 +55,13 @@ struct talk {
 
 static bool rewrite(void *context, slice rule, slice external, struct arena *arena, deadline by, slice *out, struct err *err)
 {
-    (void)context, (void)rule, (void)by;
+    int *client = context;
+
+    (void)rule, (void)by;
+    if (slice_eq(external, S("hangup"))) {
+        (void)close(*client);
+        *client = -1;
+    }
     if (slice_eq(external, S("unanswered")))
         return err_set(err, ERR_TIMEOUT, "no answer");
     *out = external;
@@ -100,10 +106,13 @@ static int converse_here(const char *input, int64_t flags)
         return 101;
     }
     t.desk.rewrite = rewrite;
+    t.desk.rewrite_context = &pair[1];
     t.fd = pair[0];
     add_input(slice_text(input), flags, &in);
     if (!file_write_all(pair[1], buf_slice(&in), &err) || shutdown(pair[1], SHUT_WR) != 0 || !loop_run(talk, &t, &err))
         return 102;
+    if (pair[1] < 0)
+        return 100;
     if (!file_read_all(pair[1], &out, &err) && err.sys != ECONNRESET) /* it left without reading all: no answer */
         return 103;
     desk_close(&t.desk);
@@ -209,6 +218,8 @@ static const struct row {
     {"end in envelope", HEAD "|R bob|E ", 178, 1, NULL, NULL},
     {"end in content", HEAD "|R bob|M |N Received: x|E ", 178, 1, NULL, NULL},
     {"left early", HEAD "|R bob|" BODY, 178, 1, NULL, NULL},
+    {"gave up before the answer", HEAD "|R hangup|" BODY "|E ", 178, 100, NULL, NULL},
+    {"gave up on a held one", HEAD "|f 4|R hangup|" BODY "|E ", 128, 100, NULL, NULL},
     {"left at once", "", 178, 1, NULL, NULL},
     {"rewriter does not answer", HEAD "|R unanswered|" BODY "|E ", 178, 2, NULL, NULL},
     {"no received", HEAD "|R bob|M |N To: a|N |X |E ", 178, 1, NULL, NULL},
