@@ -5,11 +5,12 @@
 #include "mail/policy/destination.h"
 #include "mail/policy/domain.h"
 #include "mail/policy/policy_inner.h"
+#include "mail/policy/template.h"
 #include "mail/syntax/address.h"
 
 #define DSN(subject, detail) ((struct dsn_code){0, (subject), (detail)})
 
-enum { REASON_MOST = 500, REPLY_MOST = 2000 };
+enum { REASON_MOST = 500, REPLY_MOST = REPLY_TEMPLATE_MOST };
 
 enum listing { LISTED, NOT_LISTED, LISTING_UNCERTAIN, LISTING_BROKEN };
 
@@ -92,85 +93,38 @@ static slice reason(struct walk *w, slice name)
     return arena_keep(w->question->arena, buf_slice(&text), S(""));
 }
 
-struct reply_names {
-    struct conf values;
-    slice allowed; /* smtpd_expansion_filter: all others become '_' */
-};
-
-/* "\\t", "\\40", "\\\"" */
-static slice unescaped(struct arena *arena, slice text)
-{
-    AUTO_BUF struct buf out = BUF_INIT(1000);
-    char c;
-
-    while (text.n > 0 && out.n < out.max - 1) {
-        c = text.p[0];
-        text = slice_skip(text, 1);
-        if (c == '\\' && cut_char(&text, 't')) {
-            c = '\t';
-        } else if (c == '\\' && text.n > 0 && text.p[0] >= '0' && text.p[0] <= '7') {
-            unsigned value = 0;
-
-            for (int i = 0; i < 3 && text.n > 0 && text.p[0] >= '0' && text.p[0] <= '7'; i++) {
-                value = value * 8 + (unsigned)(text.p[0] - '0');
-                text = slice_skip(text, 1);
-            }
-            c = (char)value;
-        } else if (c == '\\' && text.n > 0) {
-            c = text.p[0];
-            text = slice_skip(text, 1);
-        }
-        (void)buf_add_char(&out, c);
-    }
-    return arena_keep(arena, buf_slice(&out), S(""));
-}
-
-/* Values are final: a "$" in them is none that names something. */
-static void set_value(struct reply_names *names, const char *name, slice value)
-{
-    AUTO_BUF struct buf escaped = BUF_INIT(REPLY_MOST);
-
-    for (size_t i = 0; i < value.n; i++) {
-        char c = slice_find(names->allowed, value.p[i]) != SLICE_NONE ? value.p[i] : '_';
-
-        if ((c == '$' && !buf_add_char(&escaped, '$')) || !buf_add_char(&escaped, c))
-            break;
-    }
-    conf_set(&names->values, slice_text(name), buf_slice(&escaped));
-}
-
-static void set_address(struct reply_names *names, const char *what, slice address)
+static void set_address(struct reply_template *names, const char *what, slice address)
 {
     slice local = S("<>"), domain = S("");
     char name[40];
 
     if (address.n > 0)
         address_split(address, &local, &domain);
-    set_value(names, what, address.n > 0 ? address : local);
+    reply_template_set(names, what, address.n > 0 ? address : local);
     (void)snprintf(name, sizeof name, "%s_name", what);
-    set_value(names, name, local);
+    reply_template_set(names, name, local);
     (void)snprintf(name, sizeof name, "%s_domain", what);
-    set_value(names, name, domain);
+    reply_template_set(names, name, domain);
 }
 
-static void set_values(struct walk *w, const struct list_entry *entry, struct reply_names *names)
+static void set_values(struct walk *w, const struct list_entry *entry, struct reply_template *names)
 {
     const struct policy_question *q = w->question;
     slice why = reason(w, entry->name);
     char code[12];
 
     (void)snprintf(code, sizeof code, "%d", w->params->maps_rbl_reject_code);
-    set_value(names, "rbl_code", slice_text(code));
-    set_value(names, "rbl_class", slice_text(entry->subject.what));
-    set_value(names, "rbl_what", entry->subject.about);
-    set_value(names, "rbl_domain", entry->domain);
-    set_value(names, "rbl_reason", why);
-    set_value(names, "rbl_txt", why);
-    set_value(names, "client", walk_client(w).about);
-    set_value(names, "client_name", q->client_name);
-    set_value(names, "client_address", q->client_address);
-    set_value(names, "reverse_client_name", q->reverse_name);
-    set_value(names, "helo_name", q->helo);
+    reply_template_set(names, "rbl_code", slice_text(code));
+    reply_template_set(names, "rbl_class", slice_text(entry->subject.what));
+    reply_template_set(names, "rbl_what", entry->subject.about);
+    reply_template_set(names, "rbl_domain", entry->domain);
+    reply_template_set(names, "rbl_reason", why);
+    reply_template_set(names, "rbl_txt", why);
+    reply_template_set(names, "client", walk_client(w).about);
+    reply_template_set(names, "client_name", q->client_name);
+    reply_template_set(names, "client_address", q->client_address);
+    reply_template_set(names, "reverse_client_name", q->reverse_name);
+    reply_template_set(names, "helo_name", q->helo);
     set_address(names, "sender", q->sender);
     set_address(names, "recipient", q->recipient);
 }
@@ -204,15 +158,14 @@ static enum walk_result refuse_with_template(struct walk *w, const struct list_e
 {
     AUTO_BUF struct buf reply = BUF_INIT(REPLY_MOST);
     slice unknown = S("");
-    struct reply_names names = {
-        .allowed = unescaped(w->question->arena, slice_text(w->params->smtpd_expansion_filter))};
+    struct reply_template names;
     struct err err;
     bool good;
 
-    conf_init(&names.values);
+    reply_template_init(&names, w->params, w->question->arena);
     set_values(w, entry, &names);
     good = conf_expand(&names.values, unknown_name, &unknown, "default_rbl_reply", template, &reply, &err);
-    conf_done(&names.values);
+    reply_template_done(&names);
     if (!good)
         return walk_misconfigured(w, "%s", err.text);
     if (unknown.n > 0)

@@ -5,7 +5,7 @@
 #include "mail/service/service.h"
 #include "receive/smtpd/session.h"
 
-enum { REPLY_MOST = 1000 };
+enum { REPLY_MOST = 1000, REPLY_BYTES = 64 * 1024 };
 /* How long a client in the middle of a message may be silent when the mail system is stopped. */
 #define SILENCE_US SECONDS(5)
 
@@ -46,9 +46,14 @@ static enum notice_class class_of(const struct session *s, slice text)
     return NOTICE_PROTOCOL;
 }
 
-static void record_reply(struct session *s, slice text)
+/* LINES end in CRLF; TEXT is what the first one says. */
+static void record_reply(struct session *s, slice lines, slice text)
 {
-    transcript_add(&s->transcript, false, text);
+    slice line;
+
+    while (cut_field(&lines, '\n', &line))
+        if (line.n > 0)
+            transcript_add(&s->transcript, false, slice_head(line, line.n - 1));
     if (text.n > 0 && (text.p[0] == '4' || text.p[0] == '5'))
         transcript_blame(&s->transcript, s->blame != 0 ? s->blame : class_of(s, text));
     s->blame = 0;
@@ -56,7 +61,7 @@ static void record_reply(struct session *s, slice text)
 
 bool session_say(struct session *s, const char *format, ...)
 {
-    AUTO_BUF struct buf line = BUF_INIT(REPLY_MOST + 2);
+    AUTO_BUF struct buf lines = BUF_INIT(REPLY_BYTES);
     char text[REPLY_MOST];
     struct err err;
     va_list args;
@@ -71,12 +76,14 @@ bool session_say(struct session *s, const char *format, ...)
         if ((unsigned char)text[i] < ' ' || text[i] == 127)
             text[i] = '?';
     soften(s, text, (size_t)n);
-    if (text[0] == '4' || text[0] == '5')
+    if (text[0] == '4' || text[0] == '5') {
         s->errors++;
-    (void)buf_add(&line, slice_of(text, (size_t)n));
-    record_reply(s, buf_slice(&line));
-    (void)buf_add(&line, S("\r\n"));
-    if (!stream_write(s->stream, buf_slice(&line), session_by(s), &err)) {
+        footer_add(s, slice_of(text, (size_t)n), &lines);
+    } else {
+        (void)buf_addf(&lines, "%s\r\n", text);
+    }
+    record_reply(s, buf_slice(&lines), slice_of(text, (size_t)n));
+    if (!stream_write(s->stream, buf_slice(&lines), session_by(s), &err)) {
         session_log_lost(s, err.kind == ERR_TIMEOUT ? "timeout" : "lost connection");
         s->ended = true;
     }

@@ -28,7 +28,7 @@ struct smtpd_world {
     struct address_client *resolver;
     struct match_list *xclient_hosts, *xforward_hosts;
     struct tables *discard_keywords; /* smtpd_discard_ehlo_keyword_address_maps */
-    struct tables *command_filter;
+    struct tables *command_filter, *footer_maps;
     slice banner;
     bool stress;
     unsigned overrides; /* receive_override_options: mail/proto/cleanup.h */
@@ -208,6 +208,10 @@ void limits_disconnect(struct session *s);
 /* ---- reply.c ---- */
 /* Buffers one reply line ("250 2.1.0 Ok") and counts 4xx and 5xx as errors.  False: the stream is broken. */
 bool session_say(struct session *s, const char *format, ...) PRINTF_LIKE(2, 3);
+/* ---- footer.c ---- */
+/* Adds the lines of REPLY ("550 5.1.1 no"), which refuses, with smtpd_reject_footer behind it. */
+void footer_add(const struct session *s, slice reply, struct buf *out);
+
 /* Deadline for the next exchange with the client: smtpd_timeout, and a few seconds when the mail system is stopped. */
 deadline session_by(const struct session *s);
 /* Logs "ID|NOQUEUE: VERB: WHERE from CLIENT: TEXT; from=<> to=<> proto= helo=<>".  RECIPIENT.p NULL: left out. */

@@ -38,6 +38,9 @@ bool world_open(struct smtpd_world *world, struct params *params, struct buf *wa
     world->command_filter = tables_open(slice_text(params->smtpd_command_filter), 0, warnings, err);
     if (world->command_filter == NULL)
         return err_note(err, "smtpd_command_filter");
+    world->footer_maps = tables_open(slice_text(params->smtpd_reject_footer_maps), 0, warnings, err);
+    if (world->footer_maps == NULL)
+        return err_note(err, "smtpd_reject_footer_maps");
     world->resolver = address_client_new();
     return true;
 }
@@ -48,7 +51,7 @@ bool world_changed(void *arg, struct buf *name)
 
     return policy_changed(w->policy, name) || match_list_changed(w->xclient_hosts, name) ||
            match_list_changed(w->xforward_hosts, name) || tables_changed(w->discard_keywords, name) ||
-           tables_changed(w->command_filter, name);
+           tables_changed(w->command_filter, name) || tables_changed(w->footer_maps, name);
 }
 
 bool session_look_up(const struct session *s, struct tables *tables, slice key, struct buf *value)

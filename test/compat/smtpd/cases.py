@@ -325,7 +325,31 @@ LIMITS = [
     Case("limit for the refused", ["smtpd_client_connection_count_limit = 1", "smtpd_delay_reject = no", "smtpd_client_restrictions = reject"], says=TWICE),
 ]
 
-ALL = [*DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
+
+def footer(name: str, text: str, *settings: str, says: Sequence[str] = ("EHLO x.test", "FOO", "RCPT TO:<a@b.test>", "ETRN", "QUIT"), free: str = "") -> Case:
+    return Case(f"footer {name}", [f"smtpd_reject_footer = {text}", *settings], says=says, free=free)
+
+
+FOOTERS = [
+    footer("on a line of its own", "For help, see $server_name"),
+    footer("behind the text", r"\c. Client ($client_address) $$5 ${client_address?yes} ${client_address:no} $nosuch"),
+    footer("the port", r"\c ($client_port)", free=r"\(\d+\)"),
+    footer("the time", "($localtime)", free=r"\(\w+ \d\d \d\d:\d\d:\d\d\)"),
+    footer("lines", r"first\nsecond\cx\\y\tz"),
+    footer("lines behind the text", r"\cfirst\n\nsecond\n"),
+    footer("nothing behind the text", r"\c"),
+    footer("filtered", "text $server_name;&", "smtpd_expansion_filter = mx"),
+    footer("too long", "x" * 3000),
+    footer("soft", "x $server_name", "soft_bounce = yes"),
+    footer("too many errors", "bye", "smtpd_hard_error_limit = 2", says=("EHLO x.test", "FOO", "FOO", "FOO")),
+    footer("at connect", "x", "smtpd_delay_reject = no", "smtpd_client_restrictions = reject"),
+    footer("at the end", r"foo\nbar", "smtpd_end_of_data_restrictions = reject",
+           says=("EHLO x.test", "MAIL FROM:<a@sender.test>", "RCPT TO:<bob@test.invalid>", "DATA", ".", "QUIT")),
+    footer("by reply", "other", "smtpd_reject_footer_maps = pcre:{{/^500 5.5.2 (.*)/ $1 $$$$server_name}}"),
+    footer("by a reply that cannot be looked up", "other", "smtpd_reject_footer_maps = fail:x"),
+]
+
+ALL = [*FOOTERS, *DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {

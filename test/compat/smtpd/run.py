@@ -88,6 +88,12 @@ def message_number(attribute: str, messages: list[str]) -> str:
     return f"instance={messages.index(attribute)}"
 
 
+def shown(line: str, reply: list[str]) -> str:
+    if not reply:
+        return "<closed>"
+    return reply[0] if line.startswith("EHLO") else " | ".join(reply)
+
+
 def play(system: System, port: int, case: Case) -> list[str]:
     clients: list[Client] = []
     said: list[str] = []
@@ -104,7 +110,7 @@ def play(system: System, port: int, case: Case) -> list[str]:
                 said += connect() or ["<closed>"]
                 continue
             reply = clients[-1].command(line)
-            said.append((reply[0] if line.startswith("EHLO") else reply[-1]) if reply else "<closed>")
+            said.append(shown(line, reply))
             if (line == "QUIT" or not reply) and len(clients) > 1:
                 clients.pop().close()
             elif not reply:
