@@ -5,6 +5,7 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text_at, first) __attribute__((format(printf, text_at, first)))
 #define NORETURN __attribute__((noreturn))
+#define NOINLINE __attribute__((noinline))
 #define UNUSED __attribute__((unused))
 #define CLEANUP(function) __attribute__((cleanup(function)))
 

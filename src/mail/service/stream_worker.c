@@ -94,16 +94,24 @@ static bool receive_connection(struct session *x, struct err *err)
 
 /* ---- sessions ---- */
 
-static void serve_session(struct worker *w, struct session *x)
+/* False: it could not be had, which has been said.  Not inlined: its room for an error is not to lie on the stack of each
+ * session that waits. */
+static NOINLINE bool take_passed(struct session *x)
 {
     struct err err;
 
-    if (strcmp(w->run.type, "pass") == 0 && !receive_connection(x, &err)) {
-        if (err.kind != ERR_CANCELLED)
-            event_warning("passed connection: %s", err.text);
-        fd_close(x->fd);
+    if (receive_connection(x, &err))
+        return true;
+    if (err.kind != ERR_CANCELLED)
+        event_warning("passed connection: %s", err.text);
+    fd_close(x->fd);
+    return false;
+}
+
+static void serve_session(struct worker *w, struct session *x)
+{
+    if (strcmp(w->run.type, "pass") == 0 && !take_passed(x))
         return;
-    }
     x->stream = stream_open(x->fd);
     list_push_front(&w->sessions, &x->node);
     w->service->client(x->stream);

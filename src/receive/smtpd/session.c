@@ -181,6 +181,19 @@ static void tell_postmaster(struct session *s)
         event_warning("notice to the postmaster about %.*s: %s", S_ARG(s->client_label), err.text);
 }
 
+/* Not inlined, so that a session that waits for a command has no room for this on its stack, which fits in one page. */
+static NOINLINE void say_goodbye(struct session *s)
+{
+    struct err err;
+
+    s->ended = true;
+    limits_disconnect(s);
+    session_log_disconnect(s);
+    if (!stream_flush(s->stream, session_by(s), &err))
+        s->ended = true; /* the client has left without its last words */
+    tell_postmaster(s);
+}
+
 void session_run(const struct smtpd_world *world, struct stream *stream)
 {
     CLEANUP(session_done)
@@ -195,7 +208,6 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
         .data_bytes = -1,
         .task = task_self(),
     };
-    struct err err;
 
     list_push_back(&all, &s.in_process);
     transcript_init(&s.transcript, transcript_classes(world->params));
@@ -205,10 +217,5 @@ void session_run(const struct smtpd_world *world, struct stream *stream)
     s.denied = !s.ended && !check_client(&s, "CONNECT");
     if (!s.ended && (s.denied || service_is_stopping() || session_say(&s, "220 %.*s", S_ARG(world->banner))))
         converse(&s);
-    s.ended = true;
-    limits_disconnect(&s);
-    session_log_disconnect(&s);
-    if (!stream_flush(stream, session_by(&s), &err))
-        s.ended = true; /* the client has left without its last words */
-    tell_postmaster(&s);
+    say_goodbye(&s);
 }
