@@ -26,7 +26,8 @@ from harness import paths, waybill  # noqa: E402
 from harness.installed import Installed  # noqa: E402
 from harness.oracle import Postfix  # noqa: E402
 
-CPUACCT = Path("/sys/fs/cgroup/cpuacct")
+CONTROLLERS = Path("/sys/fs/cgroup")
+SYSTEM_SHARES, PEER_SHARES = 8192, 4096  # a process of its own has 1024
 SINK = "127.0.0.1:2600"
 
 
@@ -59,43 +60,57 @@ class Round:
 
 
 class Group:
-    """A control group that counts CPU, or none where the machine has none."""
+    """Control groups that count CPU and give it fairly, or none where the machine has none.  Fairly: a system with a hundred
+    processes would get more of a busy machine than one with five."""
 
-    def __init__(self, name: str) -> None:
-        self._folder: Path | None = CPUACCT / f"waybill-bench-{name}-{os.getpid()}"
+    def __init__(self, name: str, shares: int) -> None:
+        self._folders = [made for made in (self._make(controller, name) for controller in ("cpuacct", "cpu")) if made]
+        for folder in self._folders:
+            if (folder / "cpu.shares").exists():
+                (folder / "cpu.shares").write_text(str(shares))
+        self._counter = next((folder for folder in self._folders if (folder / "cpuacct.usage").exists()), None)
+
+    @staticmethod
+    def _make(controller: str, name: str) -> Path | None:
+        folder = CONTROLLERS / controller / f"waybill-bench-{name}-{os.getpid()}"
         try:
-            self._folder.mkdir()
+            folder.mkdir(exist_ok=True)  # one may be a link to the other
         except OSError:
-            self._folder = None
+            return None
+        return folder
 
     def __bool__(self) -> bool:
-        return self._folder is not None
+        return self._counter is not None
 
     def within(self, argv: Sequence[object]) -> list[object]:
-        """The command that runs ARGV in it."""
-        return ["sh", "-c", f'echo $$ >{self._folder}/tasks; exec "$@"', "sh", *argv] if self else list(argv)
+        """The command that runs ARGV in them."""
+        join = "".join(f"echo $$ >{folder}/tasks; " for folder in self._folders)
+        return ["sh", "-c", f'{join}exec "$@"', "sh", *argv]
 
     def used(self) -> float:
-        return int((self._folder / "cpuacct.usage").read_text()) / 1e9 if self._folder else 0
+        return int((self._counter / "cpuacct.usage").read_text()) / 1e9 if self._counter else 0
 
     def pids(self) -> list[int]:
         """As this machine numbers them."""
-        return [int(pid) for pid in (self._folder / "cgroup.procs").read_text().split()] if self._folder else []
+        return [int(pid) for pid in (self._counter / "cgroup.procs").read_text().split()] if self._counter else []
 
     def close(self) -> None:
-        for _ in range(50 if self._folder else 0):
-            try:
-                self._folder.rmdir()  # type: ignore[union-attr]
-                return
-            except OSError:
-                time.sleep(0.1)
+        for folder in self._folders:
+            for _ in range(50):
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.1)
 
 
 class Cpu:
     """CPU seconds that a mail system has used: by its control group, or by adding up its processes."""
 
     def __init__(self, name: str) -> None:
-        self.group = Group(name)
+        self.group = Group(name, SYSTEM_SHARES)
         self.how = "cpuacct" if self.group else "processes"
 
     def start(self, system: Installed) -> None:
@@ -158,17 +173,16 @@ def load_program() -> Path:
 
 
 def by_smtp_source(bench: Bench, load: Load) -> dict[str, float]:
-    bench.system.run(["smtp-source", *(["-d"] if load.many else []), "-s", load.sessions, "-m", load.messages, "-l", load.size,
-                      "-f", "carol@mx.test.invalid", "-t", load.to[0], "127.0.0.1:25"], timeout=3600)
+    bench.run_source(["smtp-source", *(["-d"] if load.many else []), "-s", load.sessions, "-m", load.messages, "-l", load.size,
+                      "-f", "carol@mx.test.invalid", "-t", load.to[0], "127.0.0.1:25"])
     return {}
 
 
 def by_own_source(bench: Bench, load: Load) -> dict[str, float]:
     """bench/load.c.  OpenSMTPD listens with a backlog of 5: connections that find it full are dropped and come again after a second."""
     patience = ["-g", 4] if bench.name == "opensmtpd" else []
-    done = bench.system.run([load_program(), *(["-d"] if load.many else []), *patience, "-s", load.sessions, "-m", load.messages,
-                             "-l", load.size, "-r", load.recipients, "-t", ",".join(load.to), "127.0.0.1", 25], timeout=3600)
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(bench.run_source([load_program(), *(["-d"] if load.many else []), *patience, "-s", load.sessions, "-m", load.messages,
+                                             "-l", load.size, "-r", load.recipients, "-t", ",".join(load.to), "127.0.0.1", 25])))
 
 
 class Bench:
@@ -179,7 +193,7 @@ class Bench:
                  sink: str | None = None) -> None:
         self.name, self.sent = name, sent
         self.source: Callable[[Bench, Load], dict[str, float]] = by_smtp_source
-        self.cpu, self.sink_cpu = Cpu(name), Group(f"{name}-sink")
+        self.cpu, self.sink_cpu, self.source_cpu = Cpu(name), Group(f"{name}-sink", PEER_SHARES), Group(f"{name}-source", PEER_SHARES)
         self.system = kind(image=image)
         self.system.configure(configuration)
         self.start()
@@ -192,6 +206,9 @@ class Bench:
         if hasattr(self.system, "started"):
             time.sleep(1)
             self.system.started()
+
+    def run_source(self, argv: Sequence[object]) -> str:
+        return str(self.system.run(self.source_cpu.within(argv), timeout=3600).stdout)
 
     def busy(self) -> bool:
         if hasattr(self.system, "busy"):
@@ -243,6 +260,7 @@ class Bench:
         self.system.close()
         self.cpu.close()
         self.sink_cpu.close()
+        self.source_cpu.close()
 
 
 # ---- several systems side by side

@@ -25,7 +25,12 @@ done
 chgrp opensmtpq /usr/sbin/smtpctl; chmod 2755 /usr/sbin/smtpctl
 """
 
+# By itself it relays 20 messages a second to one host: 100 in a session, and sessions five seconds apart.
 _CONFIGURATION = """
+mta limit session-mail-max 1000000
+mta limit conn-delay-route 0
+mta limit reconn-delay-route 0
+mta limit conn-delay-relay 0
 table aliases file:/etc/aliases
 smtp limit max-mails 1000000
 smtp limit max-rcpt 100000

@@ -73,5 +73,5 @@ def run(plan: Plan) -> Cases:
         with measure.side_by_side(tested, CONFIGURATION, "", image=lambda path: measure.make_image(path, 64)) as benches:
             for bench in benches:
                 settle(bench)
-                case[bench.name] = measured(bench, min(plan.count(count), MOST.get(bench.name, count)))
+                case[bench.name] = measured(bench, min(plan.standing(count), MOST.get(bench.name, count)))
     return found
