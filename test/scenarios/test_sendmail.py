@@ -86,6 +86,11 @@ def test_recipients_of_an_argument(stopped: System, text: str) -> None:
 
 
 @pytest.mark.scenario
+def test_options_end_with_the_first_recipient(stopped: System) -> None:
+    assert dropped(stopped, "alice", "-f", "bob@x.test") == ({"sender": ["root"], "recipient": ["alice", "-f", "bob@x.test"]}, "", 0)
+
+
+@pytest.mark.scenario
 @pytest.mark.parametrize("text", SENDERS)
 def test_sender_of_an_argument(stopped: System, text: str) -> None:
     sender, warned = SENDERS[text]

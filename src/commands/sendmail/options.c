@@ -180,7 +180,7 @@ void options_parse(const char *name, int argc, char **argv, struct sendmail_opti
 
     *o = (struct sendmail_options){.mode = MODE_ENQUEUE};
     by_name(name, o);
-    while ((letter = getopt(argc, argv, "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx:d::")) > 0)
+    while ((letter = getopt(argc, argv, "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx:d::")) > 0)
         one_option(o, letter, optarg);
     o->recipients = argv + optind;
     refuse_recipients(o);
