@@ -1,4 +1,4 @@
-# One function per kind of thing: add_layer, add_daemon, add_command, add_table_type.
+# One function per kind of thing: add_layer, add_daemon, add_command, add_small_command, add_table_type.
 # A folder's CMakeLists.txt is normally one line, e.g.  add_layer(USES core/base core/run LIBS libcares)
 
 option(WAYBILL_FUZZ "build fuzzers with libFuzzer (clang only); else they replay their corpus" OFF)
@@ -163,4 +163,50 @@ endfunction()
 # add_command(name ...): the same for root/sbin.
 function(add_command name)
   waybill_add_program(${name} sbin ${ARGN})
+endfunction()
+
+# musl, for add_small_command: gcc alone can be told to use it, and neither sanitizers nor coverage know it.
+set(WAYBILL_MUSL_INCLUDE /usr/include/${CMAKE_SYSTEM_PROCESSOR}-linux-musl)
+set(WAYBILL_MUSL_LIB /usr/lib/${CMAKE_SYSTEM_PROCESSOR}-linux-musl)
+set(musl_is_usable OFF)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT WAYBILL_SANITIZE AND NOT CMAKE_C_FLAGS MATCHES "coverage" AND
+   EXISTS ${WAYBILL_MUSL_LIB}/rcrt1.o AND EXISTS ${WAYBILL_MUSL_LIB}/libc.a AND EXISTS ${WAYBILL_MUSL_INCLUDE}/stdio.h)
+  set(musl_is_usable ON)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/musl.specs.in ${CMAKE_BINARY_DIR}/musl.specs @ONLY)
+endif()
+option(WAYBILL_MUSL "link small commands with musl" ${musl_is_usable})
+
+# The .c files of FOLDERS (below src/) that are no tests; a name that ends in .c stands for itself.
+function(waybill_sources out)
+  set(found)
+  foreach(one ${ARGN})
+    if(one MATCHES "\\.c$")
+      list(APPEND found ${CMAKE_SOURCE_DIR}/src/${one})
+    else()
+      file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${one}/*.c)
+      list(APPEND found ${sources})
+    endif()
+  endforeach()
+  list(FILTER found EXCLUDE REGEX "_(test|fuzz)\\.c$")
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+# add_small_command(name USES... FROM...): a command that runs for every message.  Linked like others it is there for its tests;
+# the one that is installed is made of the sources in FROM (folders and files), static, with musl
+# (doc/decisions/2026-11-27-postdrop-with-musl.md).  Without musl it is the same as add_command.
+function(add_small_command name)
+  cmake_parse_arguments(A "" "" "USES;FROM" ${ARGN})
+  add_command(${name} USES ${A_USES})
+  if(NOT WAYBILL_MUSL)
+    return()
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  waybill_sources(sources ${folder} ${A_FROM})
+  add_executable(${name}_small ${sources} ${CMAKE_BINARY_DIR}/generated/params_table.c)
+  add_dependencies(${name}_small params_generated)
+  target_link_libraries(${name}_small PRIVATE waybill_flags)
+  target_compile_options(${name}_small PRIVATE -specs=${CMAKE_BINARY_DIR}/musl.specs)
+  target_link_options(${name}_small PRIVATE -specs=${CMAKE_BINARY_DIR}/musl.specs)
+  set_target_properties(${name}_small PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${WAYBILL_ROOT}/sbin)
 endfunction()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from compat.walkthrough.rows import records
+from harness.oracle import Postfix
 from harness.system import System
 
 from .where import everywhere, make
@@ -40,6 +41,47 @@ def test_fails(system: System, name: str) -> None:
 def test_tells_who_gets_the_report_without_a_terminal(system: System) -> None:
     assert system.run(["sendmail", "-bv", "alice"]).stdout == "Mail Delivery Status Report will be mailed to <root>.\n"
     system.wait_queue()
+
+
+@pytest.fixture(scope="module", params=everywhere(only=("postfix", "waybill")))
+def choosy(request: pytest.FixtureRequest) -> Iterator[System]:
+    with make(request.param, ["authorized_submit_users = bob, farid", "authorized_mailq_users = bob", "authorized_flush_users = bob"]) as made:
+        made.start()
+        yield made
+
+
+AS = {"alice": ["runuser", "-u", "alice", "--"], "bob": ["runuser", "-u", "bob", "--"],
+      "unknown": ["setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups"]}
+FORBIDDEN = {"sendmail -f x alice": "sendmail: fatal: User {} is not allowed to submit mail\n", "postqueue -p": "postqueue: fatal: User {} is not allowed to view the mail queue\n",
+             "postqueue -f": "postqueue: fatal: User {} is not allowed to flush the mail queue\n"}
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize("command", FORBIDDEN)
+def test_who_may(choosy: System, command: str) -> None:
+    said = {user: choosy.run([*AS[user], *command.split()], input="Subject: x\n\n", check=False) for user in AS}
+    assert said["bob"].returncode == 0
+    assert [said[user].stderr for user in ("alice", "unknown")] == [FORBIDDEN[command].format(who) for who in ("alice(20001)", "unknown(4242)")]
+    choosy.wait_queue()
+
+
+GETENT = """#!/bin/sh
+[ "$*" != "passwd 4242" ] || echo "farid:x:4242:4242::/:/bin/sh"
+id -g >/tmp/getent.group; id -G >>/tmp/getent.group
+"""
+
+
+@pytest.mark.scenario
+def test_user_who_is_known_elsewhere(choosy: System) -> None:
+    """postdrop asks getent(1) for whom /etc/passwd does not name; that has none of its rights."""
+    if isinstance(choosy, Postfix):
+        pytest.skip("it asks the C library alone")
+    said = choosy.run(["sh", "-ec", 'mv /usr/bin/getent /usr/bin/getent.own; printf %s "$1" >/usr/bin/getent; chmod 755 /usr/bin/getent; '
+                       "rm -f /tmp/getent.group; shift; status=0; \"$@\" || status=$?; mv /usr/bin/getent.own /usr/bin/getent; exit $status",
+                       "sh", GETENT, *AS["unknown"], "sendmail", "-f", "farid", "alice"], input="Subject: x\n\n", check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert choosy.run(["cat", "/tmp/getent.group"]).stdout.split() == ["4242", "4242"]
+    choosy.wait_queue()
 
 
 LISTS = {

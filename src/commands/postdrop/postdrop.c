@@ -257,8 +257,6 @@ int main(int argc, char **argv)
 {
     const char *config = NULL;
     struct params *p;
-    bool allowed;
-    struct err err;
     int c;
 
     command_help(argc, argv, help);
@@ -276,10 +274,7 @@ int main(int argc, char **argv)
             event_fatal("usage: postdrop [-c config_dir] [-v]");
         }
     p = command_configure(config);
-    if (!command_user_allowed(slice_text(p->authorized_submit_users), getuid(), &allowed, &err))
-        event_fatal("%s", err.text);
-    if (!allowed)
-        event_fatal("User %ld is not allowed to submit mail", (long)getuid());
+    command_require_user(slice_text(p->authorized_submit_users), "submit mail");
     command_enter_queue(p);
     watch_signals();
     drop(p);

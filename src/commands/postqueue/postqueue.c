@@ -335,16 +335,14 @@ static void work(void *arg)
 
 static void check_user(const struct params *p, const struct asked *a)
 {
-    bool listing = a->action == LIST || a->action == LIST_JSON, allowed = false;
-    const char *users = listing ? p->authorized_mailq_users : p->authorized_flush_users;
-    struct err err;
+    bool listing = a->action == LIST || a->action == LIST_JSON;
 
     if (getuid() == 0)
         return;
-    if (!command_user_allowed(slice_text(users), getuid(), &allowed, &err))
-        event_fatal("%s", err.text);
-    if (!allowed)
-        event_fatal("User %ld is not allowed to %s the mail queue", (long)getuid(), listing ? "view" : "flush");
+    if (listing)
+        command_require_user(slice_text(p->authorized_mailq_users), "view the mail queue");
+    else
+        command_require_user(slice_text(p->authorized_flush_users), "flush the mail queue");
 }
 
 static const char help[] = "usage: postqueue [-c dir] -p | -j | -f | -i queueid | -s site\n"

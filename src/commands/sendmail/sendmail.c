@@ -97,6 +97,7 @@ int main(int argc, char **argv)
     case MODE_DAEMON:
         become(p->command_directory, "postfix", daemon);
     default:
+        command_require_user(slice_text(p->authorized_submit_users), "submit mail");
         enqueue(p, &o);
     }
     if (o.trace_flags != 0)

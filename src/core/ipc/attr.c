@@ -1,133 +1,33 @@
 #include "core/ipc/attr.h"
 
-#include <inttypes.h>
-
 #include "core/base/base64.h"
 #include "core/base/bug.h"
 #include "core/base/cut.h"
+#include "core/ipc/encode.h"
 
-enum { MOST_FIELDS = 64, NAME_BYTES_MOST = 1024, NUMBER_BYTES = 24 };
-
-union value {
-    slice bytes;
-    int64_t number;
-};
-
-static bool is_bytes(enum ipc_type type)
-{
-    return type == IPC_TEXT || type == IPC_DATA;
-}
-
-static size_t value_bytes(enum ipc_type type)
-{
-    return is_bytes(type) ? sizeof(slice) : sizeof(int64_t);
-}
+enum { NAME_BYTES_MOST = 1024 };
 
 /* ---- writing ---- */
 
-/* Where encoded bytes go: a stream, or a buffer when that is NULL. */
-struct sink {
-    enum ipc_encoding e;
+struct stream_sink {
+    struct ipc_sink sink;
     struct stream *s;
-    struct buf *buf;
     deadline by;
-    struct err *err;
 };
 
-static bool put(const struct sink *to, slice bytes)
+static bool put_in_stream(const struct ipc_sink *to, slice bytes)
 {
-    if (to->s != NULL)
-        return stream_write(to->s, bytes, to->by, to->err);
-    return buf_add(to->buf, bytes) || err_set(to->err, ERR_LIMIT, "more than %zu bytes", to->buf->max);
-}
+    const struct stream_sink *stream = CONTAINER_OF(to, struct stream_sink, sink);
 
-static bool put_pair(const struct sink *to, const char *name, slice value)
-{
-    bool plain = to->e == IPC_PLAIN;
-
-    return put(to, slice_text(name)) && put(to, plain ? S("=") : S("\0")) && put(to, value) &&
-           put(to, plain ? S("\n") : S("\0"));
-}
-
-static bool put_end(const struct sink *to)
-{
-    return put(to, to->e == IPC_PLAIN ? S("\n") : S("\0"));
-}
-
-static bool put_data(const struct sink *to, const char *name, slice value)
-{
-    AUTO_BUF struct buf text = BUF_INIT(SIZE_MAX / 4);
-
-    (void)base64_encode(value, &text);
-    return put_pair(to, name, buf_slice(&text));
-}
-
-static bool put_number(const struct sink *to, const char *name, uint64_t value)
-{
-    char text[NUMBER_BYTES];
-    int n = snprintf(text, sizeof text, "%" PRIu64, value);
-
-    return put_pair(to, name, (slice){text, (size_t)n});
-}
-
-static bool put_field(const struct sink *to, const struct ipc_field *field, const union value *value)
-{
-    switch (field->type) {
-    case IPC_TEXT:
-        return put_pair(to, field->name, value->bytes);
-    case IPC_DATA:
-        return put_data(to, field->name, value->bytes);
-    case IPC_NUMBER:
-        return put_number(to, field->name, (uint32_t)value->number);
-    case IPC_LONG:
-        return put_number(to, field->name, (uint64_t)value->number);
-    }
-    bug("attribute %s has type %d", field->name, (int)field->type);
-}
-
-static bool text_fits(enum ipc_encoding e, const char *name, slice value, struct err *err)
-{
-    if (slice_has_nul(value) || (e == IPC_PLAIN && slice_find(value, '\n') != SLICE_NONE))
-        return err_set(err, ERR_SYNTAX, "the value of attribute %s cannot be sent", name);
-    return true;
-}
-
-/* Copies the members of MESSAGE to VALUES and looks whether all can be sent, so that no half list goes out. */
-static bool load(enum ipc_encoding e, const struct ipc_shape *shape, const void *message, union value *values,
-                 struct err *err)
-{
-    const char *at = message;
-
-    BUG_IF(shape->count > MOST_FIELDS);
-    for (size_t i = 0; i < shape->count; i++) {
-        const struct ipc_field *field = &shape->fields[i];
-
-        memcpy(&values[i], at, value_bytes(field->type));
-        at += value_bytes(field->type);
-        if (field->type == IPC_TEXT && !text_fits(e, field->name, values[i].bytes, err))
-            return false;
-    }
-    return true;
-}
-
-static bool put_message(const struct sink *to, const struct ipc_shape *shape, const void *message)
-{
-    union value values[MOST_FIELDS];
-
-    if (!load(to->e, shape, message, values, to->err))
-        return false;
-    for (size_t i = 0; i < shape->count; i++)
-        if (!put_field(to, &shape->fields[i], &values[i]))
-            return false;
-    return put_end(to);
+    return stream_write(stream->s, bytes, stream->by, to->err);
 }
 
 bool ipc_write_as(enum ipc_encoding e, struct stream *s, const struct ipc_shape *shape, const void *message, deadline by,
                   struct err *err)
 {
-    struct sink to = {.e = e, .s = s, .by = by, .err = err};
+    struct stream_sink to = {{e, put_in_stream, err}, s, by};
 
-    return put_message(&to, shape, message);
+    return ipc_put_message(&to.sink, shape, message);
 }
 
 bool ipc_write(struct stream *s, const struct ipc_shape *shape, const void *message, deadline by, struct err *err)
@@ -135,26 +35,18 @@ bool ipc_write(struct stream *s, const struct ipc_shape *shape, const void *mess
     return ipc_write_as(IPC_ATTR0, s, shape, message, by, err);
 }
 
-bool ipc_encode(enum ipc_encoding e, const struct ipc_shape *shape, const void *message, struct buf *out)
-{
-    struct err err;
-    struct sink to = {.e = e, .buf = out, .err = &err};
-
-    return put_message(&to, shape, message);
-}
-
 bool ipc_write_end(struct stream *s, deadline by, struct err *err)
 {
-    struct sink to = {.e = IPC_ATTR0, .s = s, .by = by, .err = err};
+    struct stream_sink to = {{IPC_ATTR0, put_in_stream, err}, s, by};
 
-    return put_end(&to);
+    return ipc_put_end(&to.sink);
 }
 
 bool ipc_write_pair(struct stream *s, const char *name, slice value, deadline by, struct err *err)
 {
-    struct sink to = {.e = IPC_ATTR0, .s = s, .by = by, .err = err};
+    struct stream_sink to = {{IPC_ATTR0, put_in_stream, err}, s, by};
 
-    return text_fits(IPC_ATTR0, name, value, err) && put_pair(&to, name, value);
+    return ipc_text_fits(IPC_ATTR0, name, value, err) && ipc_put_pair(&to.sink, name, value);
 }
 
 /* ---- reading ---- */
@@ -311,7 +203,7 @@ static bool take_data(struct source *from, slice *out)
     return keep(from, buf_slice(&bytes), out);
 }
 
-static bool take_value(struct source *from, enum ipc_type type, union value *out)
+static bool take_value(struct source *from, enum ipc_type type, union ipc_value *out)
 {
     slice text = buf_slice(&from->value);
     uint64_t number;
@@ -337,22 +229,22 @@ static bool take_value(struct source *from, enum ipc_type type, union value *out
     bug("attribute has type %d", (int)type);
 }
 
-static void store(const struct ipc_shape *shape, const union value *values, void *message)
+static void store(const struct ipc_shape *shape, const union ipc_value *values, void *message)
 {
     char *at = message;
 
     for (size_t i = 0; i < shape->count; i++) {
-        memcpy(at, &values[i], value_bytes(shape->fields[i].type));
-        at += value_bytes(shape->fields[i].type);
+        memcpy(at, &values[i], ipc_value_bytes(shape->fields[i].type));
+        at += ipc_value_bytes(shape->fields[i].type);
     }
 }
 
 /* May the peer close instead of sending the first field?  Then AT_START. */
 static enum ipc_got read_message(struct source *from, const struct ipc_shape *shape, bool at_start, void *message)
 {
-    union value values[MOST_FIELDS];
+    union ipc_value values[IPC_MOST_FIELDS];
 
-    BUG_IF(shape->count > MOST_FIELDS);
+    BUG_IF(shape->count > IPC_MOST_FIELDS);
     for (size_t i = 0; i < shape->count; i++) {
         enum pair got = expect_pair(from, shape->fields[i].name, at_start && i == 0);
 
@@ -393,7 +285,7 @@ enum ipc_got ipc_read_first_as(enum ipc_encoding e, struct stream *s, const char
 {
     CLEANUP(source_done) struct source from = SOURCE_INIT(e, s, arena, by, err);
     enum pair got = expect_pair(&from, name, true);
-    union value first;
+    union ipc_value first;
 
     if (got == PAIR_EOF)
         return IPC_END;

@@ -34,10 +34,9 @@ void command_clean_environment(const struct params *p);
  * for a user who is not root. */
 void command_become_mail_owner(const struct params *p);
 
-/* Does LIST (authorized_submit_users and its kin) allow UID?  Knows names, !names, static:anyone, * and /file/names; other
- * table types are refused with an error, since commands with privileges open no tables.
- *   true   *ALLOWED is set
- *   false  ERR_CONFIG or ERR_SYS */
-MUST_CHECK bool command_user_allowed(slice list, unsigned uid, bool *allowed, struct err *err);
+/* Fatal unless LIST (authorized_submit_users and its kin) allows the real user: "User NAME(UID) is not allowed to DO".
+ * Knows names, !names, static:anyone, * and /file/names; other table types are fatal, too, since commands with privileges
+ * open no tables. */
+void command_require_user(slice list, const char *what);
 
 #endif

@@ -1,9 +1,17 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "mail/command/command.h"
+#include "mail/events/events.h"
 
+enum { ENTRY_MOST = 64 * 1024 };
 enum answer { NO_MATCH, MATCH, NEGATED, FAILED };
 
 static enum answer match_item(slice item, slice user, int depth, struct err *err);
@@ -75,25 +83,76 @@ static enum answer match_item(slice item, slice user, int depth, struct err *err
     return a == MATCH ? NEGATED : MATCH;
 }
 
-bool command_user_allowed(slice list, unsigned uid, bool *allowed, struct err *err)
+/* ---- who somebody is ---- */
+
+/* By getent(1), which asks all that nsswitch.conf names: a command that is linked with musl sees but /etc/passwd. */
+static bool start_getent(const char *uid, int out, pid_t *pid)
 {
-    slice user;
+    const char *const argv[] = {"getent", "passwd", uid, NULL}, *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    bool ok = posix_spawn_file_actions_init(&actions) == 0 && posix_spawnattr_init(&attributes) == 0 &&
+              posix_spawnattr_setflags(&attributes, POSIX_SPAWN_RESETIDS) == 0 && /* no rights but the caller's */
+              posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+              posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) == 0 &&
+              posix_spawn(pid, "/usr/bin/getent", &actions, &attributes, (char *const *)argv, (char *const *)env) == 0;
+
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
+    return ok;
+}
+
+/* The name before the first colon goes to NAME. */
+static bool ask_getent(unsigned uid, struct buf *name)
+{
+    AUTO_BUF struct buf line = BUF_INIT(ENTRY_MOST);
+    char text[16];
+    int pair[2], status = 1;
+    struct err err;
+    slice rest, found;
+    bool read;
+    pid_t pid;
+
+    (void)snprintf(text, sizeof text, "%u", uid);
+    if (pipe2(pair, O_CLOEXEC) != 0)
+        return false;
+    read = start_getent(text, pair[1], &pid);
+    (void)close(pair[1]);
+    if (read) {
+        read = file_read_all(pair[0], &line, &err);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    (void)close(pair[0]);
+    rest = buf_slice(&line);
+    return read && status == 0 && cut_until(&rest, ':', &found) && found.n > 0 && buf_add(name, found);
+}
+
+static void add_user_name(unsigned uid, struct buf *name)
+{
+    const struct passwd *pwd = getpwuid(uid);
+
+    if (pwd != NULL)
+        (void)buf_add_text(name, pwd->pw_name);
+    else if (!ask_getent(uid, name))
+        (void)buf_add_text(name, "unknown");
+}
+
+void command_require_user(slice list, const char *what)
+{
+    AUTO_BUF struct buf name = BUF_INIT(ENTRY_MOST);
+    struct err err;
 
     /* The shipped value, without asking who the user is. */
-    if (slice_eq(slice_trim(list), S("static:anyone"))) {
-        *allowed = true;
-        return true;
-    }
-    const struct passwd *pwd = getpwuid(uid);
-    user = slice_text(pwd != NULL ? pwd->pw_name : "unknown");
-    switch (match_list(list, user, 0, err)) {
-    case FAILED:
-        return false;
+    if (slice_eq(slice_trim(list), S("static:anyone")))
+        return;
+    add_user_name(getuid(), &name);
+    switch (match_list(list, buf_slice(&name), 0, &err)) {
     case MATCH:
-        *allowed = true;
-        return true;
+        return;
+    case FAILED:
+        event_fatal("%s", err.text);
     default:
-        *allowed = false;
-        return true;
+        event_fatal("User %s(%ld) is not allowed to %s", buf_text(&name), (long)getuid(), what);
     }
 }

@@ -11,6 +11,8 @@
 /* PATH relative to the queue directory: "public/pickup".  Never blocks; for commands and daemons alike.  True also when
  * nobody listens. */
 MUST_CHECK bool trigger_send(const char *path, slice bytes, struct err *err);
+/* The same, but a connection is left open until the woken service closes it, and returned.  -1: none is needed or possible. */
+int trigger_begin(const char *path, slice bytes, struct err *err);
 /* Inside a daemon: triggers of the same kind are coalesced: at most one connection at a time, a request that comes while
  * one is under way is remembered once.  Must not suspend. */
 void trigger_later(const char *path, slice bytes);
