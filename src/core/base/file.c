@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_auto_close(int *fd)
@@ -21,6 +22,11 @@ void doomed_remove(struct doomed *d)
     if (d->name != NULL)
         (void)unlinkat(d->directory, d->name, 0);
     errno = code;
+}
+
+int file_open(const char *path, int flags, mode_t mode)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 bool file_write_all(int fd, slice content, struct err *err)

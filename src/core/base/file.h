@@ -2,6 +2,8 @@
 #ifndef CORE_BASE_FILE_H
 #define CORE_BASE_FILE_H
 
+#include <sys/types.h>
+
 #include "core/base/buf.h"
 #include "core/base/err.h"
 
@@ -16,6 +18,10 @@ struct doomed {
 };
 void doomed_remove(struct doomed *d);
 #define AUTO_DOOMED CLEANUP(doomed_remove)
+
+/* openat() relative to the working directory, as one and the same system call whatever C library makes it: those who follow
+ * a message with strace look for it. */
+int file_open(const char *path, int flags, mode_t mode);
 
 /* Writes all of CONTENT; restarts after EINTR and short writes. */
 MUST_CHECK bool file_write_all(int fd, slice content, struct err *err);

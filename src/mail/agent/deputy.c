@@ -201,7 +201,6 @@ static NORETURN void deputise(struct deputy *d, bool rootless)
 
         do_job(d, type, content_fd, &more);
         fd_auto_close(&content_fd);
-        content_fd = -1;
         answered = file_write_all(d->socket, slice_of(&d->result, type->result_bytes), &err) &&
                    file_write_all(d->socket, buf_slice(&more), &err) && !d->only_once;
     }

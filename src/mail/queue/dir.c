@@ -53,7 +53,7 @@ bool queue_create(const struct queue_layout *l, slice queue, bool long_ids, int 
 
     for (int tries = 0; made.fd < 0; tries++) {
         (void)snprintf(temp, sizeof temp, "%.*s/%d.%d", S_ARG(queue), (int)(clock_wall_us() % SECONDS(1)), getpid());
-        made.fd = fault("queue.create") ? -1 : open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        made.fd = fault("queue.create") ? -1 : file_open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (made.fd < 0 && (errno != EEXIST || tries >= CREATE_TRIES))
             return err_sys(err, "create file %s", temp);
     }

@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/file.h"
+
 static int connect_now(const char *path)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -35,7 +37,7 @@ int trigger_begin(const char *path, slice bytes, struct err *err)
         return -1;
     }
     if (S_ISFIFO(st.st_mode)) {
-        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        fd = file_open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
         if (fd >= 0) {
             (void)!write(fd, bytes.p, bytes.n);
             (void)close(fd);
