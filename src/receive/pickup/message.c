@@ -161,6 +161,8 @@ static enum copied copy_records(struct pickup *p)
         enum record_got got = queue_reader_next(p->reader, &type, &data, &offset, &p->err);
         enum copied result;
 
+        if (got == RECORD_BAD && p->err.kind == ERR_SYS)
+            return TROUBLE; /* the disk may do better next time */
         if (got == RECORD_BAD)
             event_warning("%s", p->err.text);
         if (got != RECORD_READ) {
