@@ -22,14 +22,22 @@ struct question {
     int error;
 };
 
-static void look_up(void *arg)
+static void look_once(struct question *q)
 {
-    struct question *q = arg;
-
     q->error = q->name[0] != '\0' ? getpwnam_r(q->name, &q->entry, q->memory, sizeof q->memory, &q->found)
                                   : getpwuid_r(q->uid, &q->entry, q->memory, sizeof q->memory, &q->found);
     if (q->error == ENOENT || q->error == ESRCH)
         q->error = 0; /* what NSS says for "no such user" */
+}
+
+/* It says that, too, when it could not read the file this time: a no is asked for twice. */
+static void look_up(void *arg)
+{
+    struct question *q = arg;
+
+    look_once(q);
+    if (q->found == NULL && q->error == 0)
+        look_once(q);
     if (q->found == NULL && q->error == 0)
         q->error = account_file_trouble("/etc/passwd");
 }

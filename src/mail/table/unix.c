@@ -57,10 +57,8 @@ static int ask(struct question *q, char *space, size_t bytes)
     return failed;
 }
 
-static void job(void *arg)
+static void ask_once(struct question *q)
 {
-    struct question *q = arg;
-
     for (size_t bytes = NSS_SPACE_FIRST; bytes <= NSS_SPACE_MOST; bytes *= 4) {
         char *space = xmalloc(bytes);
         q->failed = ask(q, space, bytes);
@@ -71,6 +69,16 @@ static void job(void *arg)
     /* What the field's C libraries say for "no such user". */
     if (q->failed == ENOENT || q->failed == ESRCH || q->failed == EBADF || q->failed == EPERM)
         q->failed = 0;
+}
+
+/* The C library says "no such user", too, when it could not read the file this time: a no is asked for twice. */
+static void job(void *arg)
+{
+    struct question *q = arg;
+
+    ask_once(q);
+    if (!q->found && q->failed == 0)
+        ask_once(q);
     if (!q->found && q->failed == 0)
         q->failed = account_file_trouble(q->is_group ? "/etc/group" : "/etc/passwd");
 }
