@@ -164,6 +164,18 @@ static void unlink_all(void *arg)
     }
 }
 
+/* What is still there is deferred: with no recipient left, the next attempt is to remove it.  M is freed. */
+static void removed(struct message *m, int failure)
+{
+    if (failure == 0)
+        event_removed(message_id(m));
+    else
+        event_warning("remove active/%s: %s", m->id, strerror(failure));
+    if (failure != 0 && failure != ENOENT)
+        move_to_deferred(m);
+    message_free(m);
+}
+
 static void remove_doomed(void)
 {
     while (doomed.count > 0) {
@@ -173,11 +185,7 @@ static void remove_doomed(void)
         doomed.count = doomed.cap = 0;
         pool_run(unlink_all, &u);
         for (size_t i = 0; i < u.count; i++) {
-            if (u.failures[i] == 0)
-                event_removed(message_id(u.messages[i]));
-            else
-                event_warning("remove active/%s: %s", u.messages[i]->id, strerror(u.failures[i]));
-            message_free(u.messages[i]);
+            removed(u.messages[i], u.failures[i]);
         }
         free(u.messages);
         free(u.failures);

@@ -16,6 +16,7 @@
 enum {
     TURNS_BEFORE_YIELD = 8, /* messages taken in a row */
     LONGEST_NAP_S = 60,     /* the wall clock may be set meanwhile */
+    SCAN_AGAIN_S = 2,       /* what a scan that failed has not seen waits for the next one */
 };
 
 /* ---- one message ---- */
@@ -106,6 +107,15 @@ static void level_flow(void)
         (void)flow_take(have - want);
 }
 
+static void scan_failed(const struct err *err)
+{
+    int64_t at_us = clock_wall_us() + SECONDS(SCAN_AGAIN_S);
+
+    event_warning("%s", err->text);
+    if (at_us < qmgr.incoming_again_us)
+        qmgr.incoming_again_us = at_us;
+}
+
 /* One step of the scan: true when a file was taken or may have been. */
 static bool take_incoming(struct queue_scan **scan)
 {
@@ -121,7 +131,7 @@ static bool take_incoming(struct queue_scan **scan)
         qmgr.incoming_again_us = INT64_MAX;
         *scan = queue_scan_open(S(QUEUE_INCOMING), &err);
         if (*scan == NULL) {
-            event_warning("%s", err.text);
+            scan_failed(&err);
             return false;
         }
     }
@@ -140,7 +150,7 @@ static bool take_incoming(struct queue_scan **scan)
             qmgr.incoming_again_us = at_us;
     }
     if (got == SCAN_FAILED)
-        event_warning("%s", err.text);
+        scan_failed(&err);
     queue_scan_close(*scan);
     *scan = NULL;
     if (!qmgr.scan_incoming)

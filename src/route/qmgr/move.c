@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/file.h"
 #include "mail/events/events.h"
@@ -57,6 +59,23 @@ bool move_all_back(struct err *err)
     return got == SCAN_END;
 }
 
+void move_to_corrupt(const struct message *m)
+{
+    event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
+    (void)move(message_id(m), S(QUEUE_CORRUPT));
+}
+
+/* Somebody else's file, which cannot be told to wait either: it would come back at once, again and again. */
+static bool is_foreign(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0 || st.st_uid == geteuid())
+        return false;
+    event_warning("%s: belongs to user %lu", path, (unsigned long)st.st_uid);
+    return true;
+}
+
 void move_back(const struct message *m, int64_t pause_s)
 {
     int64_t at_us = clock_wall_us() + SECONDS(pause_s);
@@ -64,14 +83,12 @@ void move_back(const struct message *m, int64_t pause_s)
 
     if (!message_path(m, QUEUE_ACTIVE, path))
         return;
+    if (is_foreign(path)) {
+        move_to_corrupt(m);
+        return;
+    }
     (void)set_times(path, at_us);
     back_until(message_id(m), at_us);
-}
-
-void move_to_corrupt(const struct message *m)
-{
-    event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
-    (void)move(message_id(m), S(QUEUE_CORRUPT));
 }
 
 static int64_t next_attempt(const struct message *m, int64_t now_us)
