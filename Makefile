@@ -4,7 +4,7 @@ PRESET ?= release
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 
-.PHONY: all deps build-deps build run stop test test-all unit fresh-check bench install clean help
+.PHONY: all deps build-deps build run stop test test-all unit fresh-check bench crash install clean help
 
 all: build
 
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-all     the same, and the long comparisons that are still being settled'
 	@echo 'make fresh-check  run, stop and test in a bare Debian chroot'
 	@echo 'make bench        beside Postfix and OpenSMTPD, an hour; BENCH="--quick --only A,B": bench/README.md'
+	@echo 'make crash        the long form of the proof that nothing accepted is lost (an hour and more; root)'
 	@echo 'make install      Debian layout below DESTDIR'
 
 deps:
@@ -80,6 +81,10 @@ fresh-check:
 bench: deps build
 	tools/oracle >/dev/null
 	bench/run $(BENCH)
+
+crash: deps build
+	tools/oracle >/dev/null
+	test/crash/run --build $(BUILD)
 
 install: build
 	tools/install --build $(BUILD) --destdir '$(DESTDIR)'

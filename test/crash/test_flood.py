@@ -18,6 +18,7 @@ from harness.installed import Installed
 from harness.oracle import Postfix
 from harness.sink import listening
 
+from .counts import record
 from .judge import Judge, arrived, report
 from .kills import Killer
 from .load import MAIN, NEXT_HOP, NextHop, drain, parcels, senders
@@ -62,6 +63,7 @@ def test_every_copy_is_accounted_for(kind: type[Installed], scratch: Path) -> No
             judge = Judge(everything, arrived(system, next_hop), killer.kills, system.log)
         duplicates = judge.duplicates()
         print(report(judge, duplicates, time.monotonic() - begun))
+        record("flood", tried=len(killer.kills), of="kills", messages=len(everything), lost=len(judge.lost()), duplicates=duplicates)
         assert all(parcel.accepted for parcel in everything)
         assert not judge.lost()
         assert not [str(one) for one in duplicates if not one.window]

@@ -1,7 +1,7 @@
 """Each program on a message's way is killed before its N-th system call, for every N: nothing is lost, and what comes twice
 was made in a window where that cannot be helped.
 
-    WAYBILL_MATRIX_STEP=1 pytest crash/test_matrix.py -s           every N, and its report; else every 60th
+    WAYBILL_MATRIX_STEP=1 pytest crash/test_matrix.py -s           every N, and its report; else every 90th
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import pytest
 
 from harness import waybill
 
+from .counts import record
 from .rounds import WAYS, Round, Stage, Way
 from .test_flood import SEED
 
-STEP = int(os.environ.get("WAYBILL_MATRIX_STEP", "60"))
+STEP = int(os.environ.get("WAYBILL_MATRIX_STEP", "90"))
 
 
 def told(rounds: list[Round]) -> str:
@@ -47,6 +48,8 @@ def test_killed_at_the_nth_call(stage: Stage, way: Way) -> None:
     while not over(rounds):
         rounds.append(stage.round(first + STEP * len(rounds), "kill", way))
     print(f"WAYBILL_SEED={SEED} {way}: {told(rounds)}")
+    record("kill matrix", tried=sum(one.struck is not None for one in rounds), of="kills", messages=len(rounds), lost=sum(len(one.lost) for one in rounds),
+           duplicates=[again for one in rounds for again in one.duplicates])
     assert len(rounds) > 1 or STEP > 1, "its calls cannot be seen"
     assert not [(one.n, one.struck, one.lost) for one in rounds if one.lost]
     assert not [(one.n, one.struck, str(again)) for one in rounds for again in one.duplicates if not again.window]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from harness import waybill
 from harness.sink import listening
 from harness.strace import Call, Strace, Trace
 
+from .counts import record
 from .kills import Killer
 from .load import MAIN, NEXT_HOP, NextHop, Parcel, SendmailSender, SmtpSender, drain, parcels
 from .order import OPTIONS, Found, Order
 from .test_flood import disk
 
-MESSAGES = 48
+MESSAGES = int(os.environ.get("WAYBILL_ORDER", "48"))
 
 pytestmark = [pytest.mark.root, pytest.mark.crash, pytest.mark.needs_program(*waybill.NEEDED, "libexec/virtual")]
 
@@ -55,7 +57,8 @@ def trace(tmp_path_factory: pytest.TempPathFactory, everything: list[Parcel]) ->
     yield traced(folder, everything)
 
 
-CHECKS = ("by_smtp", "by_sendmail", "picked_up", "delivered", "removed")
+SEEN = {"by_smtp": "answers to DATA", "by_sendmail": "ends of sendmail", "picked_up": "pick-ups", "delivered": "marks", "removed": "removals"}
+"""Each check of Order, and what it looks at."""
 
 
 def check(trace: Trace, name: str) -> Found:
@@ -64,12 +67,13 @@ def check(trace: Trace, name: str) -> Found:
     return found
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", SEEN)
 def test_order(trace: Trace, everything: list[Parcel], name: str) -> None:
     assert all(one.accepted for one in everything)
     found = check(trace, name)
     recipients = sum(len(one.destinations) for one in everything)
     least = {"by_smtp": sum(one.by == "smtp" for one in everything), "delivered": recipients, "removed": len(everything)}
+    record("order", tried=found.cases, of=SEEN[name], messages=len(everything) if name == "removed" else 0, lost=len(found.wrong))
     print(f"{name}: {found.cases} seen, {len(found.wrong)} wrong")
     assert found.cases >= least.get(name, sum(one.by == "sendmail" for one in everything))
     assert not found.wrong

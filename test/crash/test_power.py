@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import struct
 import subprocess
 import threading
@@ -27,25 +26,35 @@ from harness.oracle import Postfix
 from harness.sink import Sink, listening
 from harness.smtp import Client
 
+from .counts import record
+
 MESSAGES, CLIENTS = int(os.environ.get("WAYBILL_POWER_MESSAGES", "120")), 4
 CUTS = int(os.environ.get("WAYBILL_POWER_CUTS", "40"))
 HEAD = struct.Struct("=QQQ")
 SECTOR = 4096  # what a disk writes whole or not at all
 
 
+MAKE = {
+    "ext4": (64 << 20, ["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=8", "-E", "lazy_itable_init=0,lazy_journal_init=0"]),
+    "xfs": (320 << 20, ["mkfs.xfs", "-q", "-f"]),
+}
+"""How large the smallest disk is, and how its file system is made."""
+
+
 class Disk:
     """An image behind the recorder, which keeps its log."""
 
-    def __init__(self, folder: Path, *, holes: bool = False) -> None:
+    def __init__(self, folder: Path, form: str = "ext4", *, holes: bool = False) -> None:
         """HOLES: where nothing has been written the image has holes, which the recorder knows."""
+        size, make = MAKE[form]
         recorder = folder / "recorder"
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
         subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", recorder, Path(__file__).with_name("recorder.c"), *flags], check=True)
         self.before, self.log, self.mounted = folder / "before", folder / "log", folder / "disk"
         with self.before.open("wb") as file:
-            file.truncate(64 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=8", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.before], check=True)
-        shutil.copyfile(self.before, folder / "now")
+            file.truncate(size)
+        subprocess.run([*make, self.before], check=True)
+        subprocess.run(["cp", "--sparse=always", self.before, folder / "now"], check=True)
         self.mounted.mkdir()
         if holes:
             subprocess.run(["unshare", "-m", "sh", "-ec", 'mount -o loop "$0" "$1"; fstrim "$1"', folder / "now", self.mounted], check=True)
@@ -117,13 +126,13 @@ def put(image: int, offset: int, data: bytes) -> None:
     assert os.pwrite(image, data, offset) == len(data)
 
 
-def wrecks(disk: Disk, first: int, folder: Path, chance: random.Random) -> Iterator[tuple[Path, int]]:
+def wrecks(disk: Disk, first: int, folder: Path, count: int, chance: random.Random) -> Iterator[tuple[Path, int]]:
     """Images as a power cut may leave them, and up to where in the log the power was on; none before FIRST."""
     base, wreck = folder / "base", folder / "wreck"
-    shutil.copyfile(disk.before, base)
+    subprocess.run(["cp", "--sparse=always", disk.before, base], check=True)
     everything = list(records(disk.log))
     possible = [n for n, record in enumerate(everything) if record[3] >= first]
-    cuts = set(chance.sample(possible, min(CUTS, len(possible))))
+    cuts = set(chance.sample(possible, min(count, len(possible))))
     since_flush: list[tuple[int, bytes]] = []
     image = os.open(base, os.O_RDWR)
     try:
@@ -157,59 +166,62 @@ def found_in(wreck: Path, folder: Path, configuration: Path) -> str:
     return (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
 
 
-BOTH = pytest.mark.parametrize("kind", [
-    pytest.param(Postfix, id="postfix", marks=pytest.mark.compat),
-    pytest.param(waybill.Waybill, id="waybill", marks=pytest.mark.needs_program(*waybill.NEEDED, "sbin/postcat", "libexec/virtual")),
+OURS = pytest.mark.needs_program(*waybill.NEEDED, "sbin/postcat", "libexec/virtual")
+WHERE = pytest.mark.parametrize(("kind", "form"), [
+    pytest.param(Postfix, "ext4", id="postfix", marks=pytest.mark.compat),
+    pytest.param(waybill.Waybill, "ext4", id="waybill", marks=OURS),
+    pytest.param(waybill.Waybill, "xfs", id="waybill-xfs", marks=OURS),
 ])
 
 
 @pytest.mark.fault("power cut while accepting")
 @pytest.mark.root
 @pytest.mark.crash
-@pytest.mark.timeout(600)
-@BOTH
-def test_accepted_survives_a_power_cut(kind: type[Installed], scratch: Path) -> None:
-    disk = Disk(scratch)
+@pytest.mark.timeout(3600)
+@WHERE
+def test_accepted_survives_a_power_cut(kind: type[Installed], form: str, scratch: Path) -> None:
+    disk = Disk(scratch, form)
     try:
         accepted = fill(kind, disk)
     finally:
         disk.close()
-    look_for(accepted, disk, scratch, {})
+    look_for(accepted, disk, scratch, {}, form)
 
 
 @pytest.mark.fault("power cut while delivering")
 @pytest.mark.root
 @pytest.mark.crash
-@pytest.mark.timeout(600)
-@BOTH
-def test_delivery_survives_a_power_cut(kind: type[Installed], scratch: Path) -> None:
+@pytest.mark.timeout(3600)
+@WHERE
+def test_delivery_survives_a_power_cut(kind: type[Installed], form: str, scratch: Path) -> None:
     """It is in the queue, in a mailbox on the same disk, or had been taken by the next hop."""
-    disk = Disk(scratch)
+    disk = Disk(scratch, form)
     next_hop = NextHop(disk=disk)
     try:
         accepted = deliver(kind, disk, next_hop)
     finally:
         disk.close()
-    look_for(accepted, disk, scratch, next_hop.taken)
+    look_for(accepted, disk, scratch, next_hop.taken, form)
 
 
-def look_for(accepted: list[Accepted], disk: Disk, scratch: Path, elsewhere: Mapping[str, int]) -> None:
+def look_for(accepted: list[Accepted], disk: Disk, scratch: Path, elsewhere: Mapping[str, int], form: str) -> None:
     """After each cut; ELSEWHERE says how far the log went when a message had safely left the disk."""
     seed = int(os.environ.get("WAYBILL_SEED", "0")) or random.randrange(1, 1 << 30)
     print(f"WAYBILL_SEED={seed}")
     configuration = scratch / "etc"
     configuration.mkdir()
     (configuration / "main.cf").write_text("compatibility_level = 3.6\n")
-    cuts, checked = 0, 0
-    for wreck, on_until in wrecks(disk, accepted[0].at, scratch, random.Random(seed)):
+    cuts, checked, count = 0, 0, CUTS if form == "ext4" else CUTS // 4
+    for wreck, on_until in wrecks(disk, accepted[0].at, scratch, count, random.Random(seed)):
         text = found_in(wreck, scratch / "wrecked", configuration)
         expected = [one.name for one in accepted if one.at <= on_until]
         lost = [name for name in expected if f"the whole of {name}\n" not in text and elsewhere.get(name, on_until + 1) > on_until]
         assert not lost, f"lost, of {len(expected)} accepted, by a cut at {on_until} of {disk.written()}: {lost}\n{text[-4000:]}"
         checked += len(expected)
         cuts += 1
+    record("power cuts", tried=cuts, of=f"cuts on {form}", messages=len(accepted), lost=0)
     print(f"{cuts} cuts, {checked} messages looked for, none lost")
-    assert cuts >= min(CUTS, 10) and checked > MESSAGES
+    assert cuts >= min(count, 10) and checked > MESSAGES
 
 
 def accept(system: Installed, disk: Disk, kind: type[Sender] = Sender) -> list[Accepted]:

@@ -23,7 +23,7 @@ FAULTS = (
     "corrupt queue file: truncated at each record", "corrupt queue file: wrong lengths", "corrupt queue file: pointer loops",
     "corrupt queue file: no end record", "corrupt queue file: hostile attributes", "hostile maildrop file",
     "oversized message", "50,000 recipients", "2 MB header", "1,000,000-character line", "NUL", "bare CR", "bare LF", "18 forms of end of data",
-    "5,000 slow sessions", "endless line", "endless header",
+    "5,000 slow sessions", "endless line", "endless header", "endless replies", "1,000 mail exchangers", "junk on internal sockets", "links in the spool",
     "DATA after a BDAT error", "commands after a rejected end of data", "commands after RSET", "EHLO twice", "commands after QUIT",
     "kill -9", "kill -9 at each system call", "each call fails once", "power cut while accepting", "power cut while delivering",
 )
