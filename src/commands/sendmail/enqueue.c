@@ -11,6 +11,7 @@
 #include "commands/sendmail/pipeline.h"
 #include "commands/sendmail/probe_text.h"
 #include "mail/content/address_list.h"
+#include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/queue/record.h"
 #include "mail/syntax/address.h"
@@ -125,10 +126,23 @@ static void put_sender(struct pipeline *d, const struct sendmail_options *o)
     AUTO_BUF struct buf internal = BUF_INIT(ADDRESSES_MEMORY);
 
     sender_address(d, o, &internal);
+    if (o->verp != NULL && internal.n == 0)
+        event_fatal("%s(%ld): -V option requires non-null sender address", sender_name(o), (long)getuid());
     pipeline_put(d, RECORD_SENDER, buf_slice(&internal));
 }
 
-static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
+static slice verp_delimiters(const struct params *p, const struct sendmail_options *o)
+{
+    slice allowed = slice_text(p->verp_delimiter_filter), given = slice_text(o->verp);
+
+    if (given.n == 0)
+        given = slice_text(p->default_verp_delimiters);
+    if (verp_delimiters_fault(given, allowed) != NULL)
+        event_fatal("-V requires two characters from %.*s", S_ARG(allowed));
+    return given;
+}
+
+static void put_envelope(struct pipeline *d, const struct params *p, const struct sendmail_options *o)
 {
     AUTO_BUF struct buf name = BUF_INIT(1000);
 
@@ -154,7 +168,7 @@ static void put_envelope(struct pipeline *d, const struct sendmail_options *o)
     if (o->trace_flags != 0)
         pipeline_putf(d, RECORD_ATTRIBUTE, "trace_flags=%d", o->trace_flags);
     if (o->verp != NULL)
-        pipeline_put(d, RECORD_VERP, slice_text(o->verp));
+        pipeline_put(d, RECORD_VERP, verp_delimiters(p, o));
     put_arguments(d, o);
 }
 
@@ -330,7 +344,7 @@ void enqueue(const struct params *p, const struct sendmail_options *o)
     c.last = &c.recipients;
     buf_init(&c.header, HEADER_MOST);
     pipeline_open(&d, p, sender_name(o));
-    put_envelope(&d, o);
+    put_envelope(&d, p, o);
     pipeline_put(&d, RECORD_CONTENT, S(""));
     if (o->probes)
         put_probe(&c);

@@ -136,7 +136,7 @@ static void one_option(struct sendmail_options *o, int letter, const char *argum
         break;
     case 'X':
         if (argument[0] == 'V')
-            o->verp = argument[1] != '\0' ? argument + 1 : "+=";
+            o->verp = argument + 1;
         break;
     case 'i':
         o->dots_are_data = true;

@@ -15,7 +15,7 @@ struct sendmail_options {
     const char *full_name;      /* NULL: from the password file */
     const char *encoding;       /* "7bit", "8bit" or NULL */
     const char *envelope_id;
-    const char *verp;           /* "+=" or NULL */
+    const char *verp;           /* "+=", "" for default_verp_delimiters, or NULL */
     const char *config;         /* -C */
     const char *alias_file;     /* -oA */
     int ret_flags, notify_flags, trace_flags;

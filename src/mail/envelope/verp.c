@@ -15,3 +15,12 @@ bool verp_address(slice sender, slice delimiters, const struct recipient *r, str
         (void)buf_addf(out, "@%.*s", S_ARG(domain));
     return !out->overflow;
 }
+
+const char *verp_delimiters_fault(slice delimiters, slice allowed)
+{
+    if (delimiters.n != 2)
+        return "need two VERP delimiter characters";
+    if (slice_find(allowed, delimiters.p[0]) == SLICE_NONE)
+        return "bad first VERP delimiter character";
+    return slice_find(allowed, delimiters.p[1]) == SLICE_NONE ? "bad second VERP delimiter character" : NULL;
+}

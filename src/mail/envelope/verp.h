@@ -9,4 +9,7 @@
  * Internal forms.  False: too long for OUT. */
 bool verp_address(slice sender, slice delimiters, const struct recipient *r, struct buf *out);
 
+/* What is wrong with DELIMITERS ("bad first VERP delimiter character"), which must be two characters of ALLOWED; NULL: nothing. */
+const char *verp_delimiters_fault(slice delimiters, slice allowed);
+
 #endif

@@ -16,7 +16,7 @@ bool destination_is_ours(struct walk *w, bool *is_ours, enum walk_result *result
         return true;
     if (!walk_resolve_recipient(w, &to, result))
         return false;
-    *is_ours = (to->flags & ours) != 0 && (to->flags & RESOLVE_ROUTED) == 0;
+    *is_ours = (to->flags & ours) != 0 && (w->params->allow_untrusted_routing || (to->flags & RESOLVE_ROUTED) == 0);
     return true;
 }
 

@@ -88,6 +88,7 @@ enum policy_verdict {
 /* An action beside the verdict, in the order found. */
 struct policy_note {
     struct policy_note *next;
+    size_t warned; /* so much of WARNING was there before */
     const char
         *verb;      /* "hold", "discard", "warn", "info", "redirect", "filter", "prepend", "bcc", "reject_warning", ...;
                      * "": TEXT is a log line of its own */

@@ -64,6 +64,7 @@ static void add_note(struct walk *w, const char *verb, slice argument, slice tex
     if (note == NULL)
         return;
     note->verb = verb;
+    note->warned = w->warning->n;
     note->text = text;
     if (!arena_copy(w->question->arena, argument, &note->argument))
         note->argument = S("");

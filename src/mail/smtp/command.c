@@ -122,8 +122,17 @@ static enum parameter_fault mail_parameter(slice word, const struct parameter_ru
         out->smtputf8 = true;
         return PARAMETER_GOOD;
     }
+    if (slice_eq_case(word, S("XVERP")) && rules->verp) {
+        out->verp = true;
+        return PARAMETER_GOOD;
+    }
     if (!cut_until(&value, '=', &name))
         return PARAMETER_UNSUPPORTED;
+    if (slice_eq_case(name, S("XVERP")) && rules->verp) {
+        out->verp = true;
+        out->verp_delimiters = value;
+        return PARAMETER_GOOD;
+    }
     if (slice_eq_case(name, S("SIZE")))
         return parse_size(value, &out->size);
     if (slice_eq_case(name, S("AUTH"))) {

@@ -24,7 +24,7 @@ const char *parameter_fault_reply(enum parameter_fault fault);
 
 /* Which extensions are spoken. */
 struct parameter_rules {
-    bool dsn, smtputf8;
+    bool dsn, smtputf8, verp;
 };
 
 struct mail_parameters {
@@ -34,6 +34,8 @@ struct mail_parameters {
     slice envelope_id;    /* decoded; empty: not given */
     slice auth;           /* as given; .p NULL: not given, or <> */
     bool smtputf8;
+    bool verp;             /* XVERP */
+    slice verp_delimiters; /* of "XVERP=..."; .p NULL: not given */
 };
 /* TEXT is what follows the path.  Decoded values are appended to DECODED (which should take four times the bytes of TEXT).
  * What a NUL hides is no part of a decoded value.  On a fault *CULPRIT is the parameter. */

@@ -53,10 +53,12 @@ static void take_note(struct session *s, const char *where, const struct policy_
         add_bcc(s, note->argument);
 }
 
-static void log_warnings(const struct buf *warning)
+/* What of WARNING came before UNTIL and has not been said yet. */
+static void log_warnings(const struct buf *warning, size_t *said, size_t until)
 {
-    slice rest = buf_slice(warning), line;
+    slice rest = slice_skip(slice_head(buf_slice(warning), until), *said), line;
 
+    *said = until;
     while (cut_field(&rest, '\n', &line) && line.n > 0)
         event_warning("%.*s", S_ARG(line));
 }
@@ -116,9 +118,13 @@ static void asking_begin(struct asking *a, struct session *s, slice recipient, c
 static bool conclude(struct session *s, const char *where, const struct policy_answer *a, slice recipient,
                      const struct buf *warning)
 {
-    log_warnings(warning);
-    for (const struct policy_note *note = a->notes; note != NULL; note = note->next)
+    size_t said = 0;
+
+    for (const struct policy_note *note = a->notes; note != NULL; note = note->next) {
+        log_warnings(warning, &said, note->warned);
         take_note(s, where, note, recipient);
+    }
+    log_warnings(warning, &said, warning->n);
     if (a->verdict != POLICY_REFUSE)
         return true;
     (void)session_refuse(s, where, a, recipient);

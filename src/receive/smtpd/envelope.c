@@ -77,7 +77,8 @@ static bool envelope_head(struct session *s, struct err *err)
                           (long long)(s->t.arrival_us % 1000000)) &&
            (filter.n == 0 || submit_record(to, RECORD_LONG_TEXT, filter, ipc_by(s), err)) &&
            message_attributes(s, err) && submit_record(to, RECORD_SENDER, s->t.sender, ipc_by(s), err) &&
-           attribute(s, "encoding", s->t.encoding, err) && client_attributes(s, err);
+           attribute(s, "encoding", s->t.encoding, err) && client_attributes(s, err) &&
+           (s->t.verp.n == 0 || submit_record(to, RECORD_VERP, s->t.verp, ipc_by(s), err));
 }
 
 /* All that postdrop takes: the rest is pickup's to say. */

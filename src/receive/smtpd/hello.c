@@ -79,6 +79,7 @@ static const struct keyword keywords[] = {
     {KEYWORD_ETRN, S_INIT("ETRN")},
     {KEYWORD_PIPELINING, S_INIT("PIPELINING")},
     {KEYWORD_SIZE, S_INIT("SIZE")},
+    {KEYWORD_VERP, S_INIT("VERP")},
     {KEYWORD_VRFY, S_INIT("VRFY")},
     {KEYWORD_XCLIENT, S_INIT("XCLIENT")},
     {KEYWORD_XFORWARD, S_INIT("XFORWARD")},
@@ -136,6 +137,8 @@ bool session_offers(const struct session *s, unsigned keyword)
         return !c->disable_vrfy_command;
     case KEYWORD_SMTPUTF8:
         return c->smtputf8_enable;
+    case KEYWORD_VERP:
+        return session_in_hosts(s, s->world->verp_clients);
     case KEYWORD_XCLIENT:
         return session_in_hosts(s, s->world->xclient_hosts);
     case KEYWORD_XFORWARD:
@@ -154,6 +157,7 @@ static size_t collect_offers(const struct session *s, char size[static 40], slic
         {KEYWORD_SIZE, slice_text(size)},
         {KEYWORD_VRFY, S("VRFY")},
         {KEYWORD_ETRN, S("ETRN")},
+        {KEYWORD_VERP, S("XVERP")},
         {KEYWORD_XCLIENT, S("XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT")},
         {KEYWORD_XFORWARD, S("XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT")},
         {KEYWORD_ENHANCEDSTATUSCODES, S("ENHANCEDSTATUSCODES")},

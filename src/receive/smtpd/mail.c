@@ -5,6 +5,7 @@
 #include "core/base/utf8.h"
 #include "core/net/endpoint.h"
 #include "mail/content/mime.h"
+#include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/smtp/command.h"
 #include "mail/syntax/address.h"
@@ -114,7 +115,29 @@ bool mail_utf8_declared(struct session *s, slice address, bool utf8)
 
 static struct parameter_rules rules_for(const struct session *s)
 {
-    return (struct parameter_rules){.dsn = session_offers(s, KEYWORD_DSN), .smtputf8 = session_offers(s, KEYWORD_SMTPUTF8)};
+    return (struct parameter_rules){
+        .dsn = session_offers(s, KEYWORD_DSN),
+        .smtputf8 = session_offers(s, KEYWORD_SMTPUTF8),
+        .verp = session_in_hosts(s, s->world->verp_clients),
+    };
+}
+
+/* False: a reply has been given. */
+static bool take_verp(struct session *s, const struct mail_parameters *got)
+{
+    const struct params *c = s->world->params;
+
+    if (!got->verp)
+        return true;
+    if (got->verp_delimiters.p == NULL)
+        s->t.verp = slice_text(c->default_verp_delimiters);
+    else if (verp_delimiters_fault(got->verp_delimiters, slice_text(c->verp_delimiter_filter)) != NULL)
+        return session_say(s, "501 5.5.4 Error: XVERP needs two characters from %s", c->verp_delimiter_filter) && false;
+    else
+        s->t.verp = arena_keep(&s->message_arena, got->verp_delimiters, S(""));
+    if (s->t.sender.n > 0)
+        return true;
+    return session_say(s, "503 5.5.4 Error: XVERP requires non-null sender") && false;
 }
 
 /* False: a reply has been given. */
@@ -130,6 +153,8 @@ static bool take_mail_parameters(struct session *s, slice text)
         (void)session_say(s, "555 5.5.4 Unsupported option: %.*s", S_ARG(culprit));
     else if (fault != PARAMETER_GOOD)
         (void)session_say(s, "%s", parameter_fault_reply(fault));
+    else if (!take_verp(s, &got))
+        return false;
     else if (!arena_copy(&s->message_arena, got.envelope_id, &s->t.envelope_id) ||
              (got.auth.p != NULL && !arena_copy(&s->message_arena, got.auth, &s->t.auth)))
         (void)session_say(s, "452 4.3.1 Error: insufficient memory");
@@ -187,12 +212,22 @@ static bool mail_accept(struct session *s, slice arguments)
         (void)session_say(s, "501 5.1.7 Bad sender address syntax");
         return false;
     }
-    return mail_utf8_declared(s, buf_slice(&sender), utf8) && take_mail_parameters(s, arguments) &&
-           arena_copy(&s->message_arena, buf_slice(&sender), &s->t.sender) && enough_room(s) && check_sender(s);
+    return mail_utf8_declared(s, buf_slice(&sender), utf8) &&
+           arena_copy(&s->message_arena, buf_slice(&sender), &s->t.sender) && take_mail_parameters(s, arguments) &&
+           enough_room(s) && check_sender(s);
+}
+
+static bool submit_trouble(struct session *s, const struct err *err)
+{
+    event_warning("%s", err->text);
+    transaction_reset(s);
+    return session_say(s, "451 4.3.0 Error: queue file write error");
 }
 
 bool command_mail(struct session *s, slice arguments)
 {
+    struct err err;
+
     if (s->world->params->smtpd_helo_required && s->helo.p == NULL)
         return session_say(s, "503 5.5.1 Error: send HELO/EHLO first");
     if (s->t.open)
@@ -208,15 +243,10 @@ bool command_mail(struct session *s, slice arguments)
         return !s->ended;
     }
     s->t.open = true;
+    if (!s->world->params->smtpd_delay_open_until_valid_rcpt && !envelope_begin(s, &err))
+        return submit_trouble(s, &err);
     s->ok[COMMAND_MAIL]++;
     return session_say(s, "250 2.1.0 Ok");
-}
-
-static bool submit_trouble(struct session *s, const struct err *err)
-{
-    event_warning("%s", err->text);
-    transaction_reset(s);
-    return session_say(s, "451 4.3.0 Error: queue file write error");
 }
 
 /* The first ones beyond the limit are no errors: a client may find the limit by trying. */

@@ -26,7 +26,7 @@ struct smtpd_world {
     struct params *params;
     struct policy *policy;
     struct address_client *resolver;
-    struct match_list *xclient_hosts, *xforward_hosts;
+    struct match_list *xclient_hosts, *xforward_hosts, *verp_clients;
     struct tables *discard_keywords; /* smtpd_discard_ehlo_keyword_address_maps */
     struct tables *command_filter, *footer_maps;
     slice banner;
@@ -52,6 +52,7 @@ struct transaction {
     slice envelope_id;       /* ENVID=, decoded */
     int ret;                 /* RET_... */
     slice auth;              /* AUTH=, as given; .p NULL: none */
+    slice verp;              /* XVERP: the two delimiters; empty: not asked for */
     bool smtputf8;
     int64_t arrival_us;
     struct intake *chunks;   /* content of BDAT so far; NULL: none has come */
@@ -158,7 +159,7 @@ bool session_note_early_talk(struct session *s);
 enum keyword_bits {
     KEYWORD_8BITMIME = 1, KEYWORD_AUTH = 2, KEYWORD_ETRN = 4, KEYWORD_PIPELINING = 8, KEYWORD_SIZE = 16,
     KEYWORD_VRFY = 32, KEYWORD_XCLIENT = 64, KEYWORD_XFORWARD = 128, KEYWORD_STARTTLS = 256,
-    KEYWORD_ENHANCEDSTATUSCODES = 512, KEYWORD_DSN = 1024, KEYWORD_SMTPUTF8 = 2048, KEYWORD_CHUNKING = 4096,
+    KEYWORD_ENHANCEDSTATUSCODES = 512, KEYWORD_DSN = 1024, KEYWORD_SMTPUTF8 = 2048, KEYWORD_CHUNKING = 4096, KEYWORD_VERP = 8192,
 };
 bool command_helo(struct session *s, slice arguments);
 bool command_ehlo(struct session *s, slice arguments);

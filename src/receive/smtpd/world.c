@@ -1,5 +1,6 @@
 #include "receive/smtpd/session.h"
 
+#include "mail/envelope/verp.h"
 #include "mail/events/events.h"
 #include "mail/table/table.h"
 
@@ -11,6 +12,7 @@ static bool open_hosts(struct smtpd_world *world, struct err *err)
         const char *name, *list;
     } rows[] = {
         {&world->xclient_hosts, "smtpd_authorized_xclient_hosts", c->smtpd_authorized_xclient_hosts},
+        {&world->verp_clients, "smtpd_authorized_verp_clients", c->smtpd_authorized_verp_clients},
         {&world->xforward_hosts, "smtpd_authorized_xforward_hosts", c->smtpd_authorized_xforward_hosts},
     };
 
@@ -22,10 +24,21 @@ static bool open_hosts(struct smtpd_world *world, struct err *err)
     return true;
 }
 
+static bool check_verp(const struct params *p, struct err *err)
+{
+    slice delimiters = slice_text(p->default_verp_delimiters), allowed = slice_text(p->verp_delimiter_filter);
+    const char *fault = verp_delimiters_fault(delimiters, allowed);
+
+    return fault == NULL ||
+           err_set(err, ERR_CONFIG, "parameters default_verp_delimiters and verp_delimiter_filter: %s", fault);
+}
+
 bool world_open(struct smtpd_world *world, struct params *params, struct buf *warnings, struct err *err)
 {
     world->params = params;
     world->banner = slice_text(params->smtpd_banner);
+    if (!check_verp(params, err))
+        return false;
     if (world->standalone)
         return true;
     world->policy = policy_open(params, warnings, err);
@@ -50,6 +63,7 @@ bool world_changed(void *arg, struct buf *name)
     const struct smtpd_world *w = arg;
 
     return policy_changed(w->policy, name) || match_list_changed(w->xclient_hosts, name) ||
+           match_list_changed(w->verp_clients, name) ||
            match_list_changed(w->xforward_hosts, name) || tables_changed(w->discard_keywords, name) ||
            tables_changed(w->command_filter, name) || tables_changed(w->footer_maps, name);
 }

@@ -349,7 +349,37 @@ FOOTERS = [
     footer("by a reply that cannot be looked up", "other", "smtpd_reject_footer_maps = fail:x"),
 ]
 
-ALL = [*FOOTERS, *DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
+ROUTED = [
+    Case(f"allow_untrusted_routing {allowed} to {who}", [RELAY + "permit_auth_destination, reject", f"allow_untrusted_routing = {allowed}"], recipient=who)
+    for allowed in ("no", "yes") for who in ("a%other.test@relay.test", '"a@b.test"@relay.test', "a!b@relay.test", "a%relay.test@test.invalid", "a%b.test@test.invalid")
+]
+
+BEGUN = ["smtpd_delay_open_until_valid_rcpt = no"]
+EARLY = [
+    Case("begun at MAIL", BEGUN, says=(*MESSAGE, "QUIT")),
+    Case("begun at MAIL, refused at RCPT", [*BEGUN, RELAY + "reject_unauth_destination"], says=("EHLO x.test", FROM, "RCPT TO:<x@else.test>", *MESSAGE[1:], "QUIT")),
+    Case("begun at MAIL, no recipients", BEGUN, says=("EHLO x.test", FROM, "DATA", "RSET", FROM, "QUIT")),
+    Case("refused at MAIL", [*BEGUN, "smtpd_delay_reject = no", "smtpd_sender_restrictions = reject"], says=("EHLO x.test", FROM, "QUIT")),
+]
+
+
+def verp(parameters: str, *settings: str, sender: str = "a@sender.test", hello: str = "EHLO x.test") -> Case:
+    return Case(f"MAIL FROM:<{sender}> {parameters} with {', '.join(settings)}", [f"smtpd_authorized_verp_clients = {client(9)}", *settings],
+                says=(hello, f"MAIL FROM:<{sender}> {parameters}", *MESSAGE[1:], "QUIT"))
+
+
+VERP = [
+    *(verp(word) for word in ("XVERP", "XVERP=+=", "xverp=-=", "XVERP=ab", "XVERP=+", "XVERP=+=-", "XVERP=", "SIZE=10 XVERP=+= BODY=8BITMIME", "XVERPX")),
+    verp("XVERP", sender=""), verp("XVERP", hello="HELO x.test"), verp("XVERP", "default_verp_delimiters = -="), verp("XVERP", "smtpd_discard_ehlo_keywords = verp"),
+    verp("XVERP=ab", "default_verp_delimiters = ab", "verp_delimiter_filter = ab"), verp("XVERP", "smtpd_authorized_verp_clients = 127.0.0.8"),
+]
+
+SAID_IN_ORDER = [
+    Case("a warning behind a mere warning", [RCPT + "warn_if_reject reject_unknown_helo_hostname, reject_rbl_client down.test, warn_if_reject reject"], helo="missing.test"),
+    Case("a warning between two", [RCPT + "check_sender_access static:{WARN a}, reject_rbl_client down.test, check_sender_access static:{INFO b}, reject"]),
+]
+
+ALL = [*FOOTERS, *ROUTED, *EARLY, *VERP, *SAID_IN_ORDER, *DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {

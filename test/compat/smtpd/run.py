@@ -57,7 +57,7 @@ class Seen:
 
 
 MAIN = (
-    "mydestination = $myhostname, localhost, test.invalid", "local_recipient_maps =", "mynetworks = 127.0.0.1/32", "inet_interfaces = 127.0.0.1",
+    "mydestination = $myhostname, localhost, test.invalid", "local_recipient_maps =", "mynetworks = 127.0.0.1/32", "relay_domains = relay.test", "inet_interfaces = 127.0.0.1",
     "smtpd_error_sleep_time = 0", "smtpd_policy_service_retry_delay = 1", "mail_name = Postfix",
     "smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination",
 )
