@@ -329,7 +329,7 @@ static enum transaction_end lost(struct talk *t, struct outcome *why)
 static void give_up_on_file(struct talk *t)
 {
     t->c->broken = true;
-    agent_corrupt(t->d->request, &t->err);
+    agent_unreadable(t->d->request, &t->err);
     for (size_t i = 0; i < t->d->request->recipient_count; i++)
         t->d->progress[i] = RCPT_SETTLED;
     t->d->todo = 0;

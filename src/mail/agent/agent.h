@@ -59,8 +59,8 @@ struct queue_reader *agent_content(struct agent_request *r, struct err *err);
 /* Marks the queue file corrupt (fchmod 0400, "warning: corrupted queue file: active/ID"): qmgr sets it aside when the
  * recipients that wait have been reported. */
 void agent_mark_corrupt(struct agent_request *r);
-/* Marks it, and defers the rest. */
-void agent_corrupt(struct agent_request *r, const struct err *err);
+/* Defers the rest; marks the file if it is damaged (ERR_CORRUPT), not if it could only not be read this time. */
+void agent_unreadable(struct agent_request *r, const struct err *err);
 
 typedef void agent_deliver_fn(struct agent_request *r);
 

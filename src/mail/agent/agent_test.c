@@ -1,6 +1,7 @@
 /* The frame, between a queue manager and a bounce(8) that are played here. */
 #include "mail/agent/agent.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +91,14 @@ static void damaged(struct agent_request *r)
 {
     const struct err err = {.kind = ERR_CORRUPT, .text = "bad record"};
 
-    agent_corrupt(r, &err);
+    agent_unreadable(r, &err);
+}
+
+static void not_readable(struct agent_request *r)
+{
+    const struct err err = {.kind = ERR_SYS, .sys = EIO, .text = "read: Input/output error"};
+
+    agent_unreadable(r, &err);
 }
 
 /* ---- one request ---- */
@@ -141,12 +149,17 @@ static void make_file(void)
     assert_int_equal(close(fd), 0);
 }
 
-static void read_file(char to[5])
+/* What it says, and a "!" when it is marked as corrupt. */
+static void read_file(char to[6])
 {
     int fd = open("active/AB12", O_RDONLY);
+    struct stat st;
 
-    memset(to, 0, 5);
+    memset(to, 0, 6);
     assert_int_equal(read(fd, to, 4), 4);
+    assert_int_equal(fstat(fd, &st), 0);
+    if ((st.st_mode & 0777) == 0400)
+        to[4] = '!';
     assert_int_equal(close(fd), 0);
 }
 
@@ -175,7 +188,8 @@ static const struct row {
     {"soft_bounce", all_bounced, 3, 0, 0, true, -1, "-RR-", "defer:a@x:4.1.1 defer:b@x:4.1.1 "},
     {"one forgotten", one_forgotten, 3, 0, 0, false, -1, "-DR-", "defer:b@x:4.3.0 "},
     {"site failed", site_failed, 3, 0, 0, false, -1, "-RR-", "defer:a@x:4.4.1 defer:b@x:4.4.1 "},
-    {"damaged", damaged, 3, 0, 0, false, -1, "-RR-", "defer:a@x:4.3.0 defer:b@x:4.3.0 "},
+    {"damaged", damaged, 3, 0, 0, false, -1, "-RR-!", "defer:a@x:4.3.0 defer:b@x:4.3.0 "},
+    {"not readable", not_readable, 3, 0, 0, false, -1, "-RR-", "defer:a@x:4.3.0 defer:b@x:4.3.0 "},
     {"probe by sendmail -bv", all_delivered, 3 | DELIVERY_USER_PROBE, 0, 0, false, 0, "-DD-",
      "trace:a@x:2.0.0 trace:b@x:2.0.0 "},
 };
@@ -186,7 +200,7 @@ static void run_row(const struct row *row, struct played played[3])
     struct task_group g;
     struct err err;
     int pair[2];
-    char marks[5];
+    char marks[6];
 
     print_message("%s\n", row->name);
     make_file();

@@ -269,11 +269,12 @@ void agent_mark_corrupt(struct agent_request *r)
         event_warning("%s: cannot be marked as corrupt: %m", r->path);
 }
 
-void agent_corrupt(struct agent_request *r, const struct err *err)
+void agent_unreadable(struct agent_request *r, const struct err *err)
 {
     struct outcome o = outcome_from_err(err);
 
-    agent_mark_corrupt(r);
+    if (err->kind == ERR_CORRUPT)
+        agent_mark_corrupt(r);
     agent_report_rest(r, &o);
 }
 
