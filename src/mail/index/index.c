@@ -35,7 +35,7 @@ static void forget_details(struct index *ix, struct index_entry *e)
 void index_done(struct index *ix)
 {
     for (size_t i = 0; i < INDEX_QUEUES; i++)
-        LIST_EACH(each, &ix->queues[i])
+        LIST_EACH (each, &ix->queues[i])
             index_drop(ix, LIST_ENTRY(each, struct index_entry, same_queue));
     interned_done(&ix->texts);
     heap_done(&ix->due);

@@ -6,7 +6,7 @@
 #include <malloc.h>
 #include <stdio.h>
 
-#include "mail/index/index.h"
+#include "mail/index/mentions.h"
 
 static struct index_entry *put(struct index *ix, enum index_queue queue, const char *id, int64_t due_us, uint64_t inode)
 {
@@ -101,8 +101,8 @@ static size_t mentions_of(const struct index *ix, const char *domain)
     size_t count = 0;
 
     for (const struct interned *t = NULL; (t = interned_domain(&ix->texts, slice_text(domain), t)) != NULL;)
-        LIST_EACH(each, &t->mentions)
-    count += details_of(LIST_ENTRY(each, struct mention, same_domain))->entry->id_bytes;
+        LIST_EACH (each, &t->mentions)
+            count += details_of(LIST_ENTRY(each, struct mention, same_domain))->entry->id_bytes;
     return count;
 }
 
@@ -189,6 +189,42 @@ static void a_cursor_meets_all_that_stays(void **state)
     index_done(&ix);
 }
 
+static void the_messages_for_a_domain(void **state)
+{
+    static const char *const both[] = {"a@x.example", "b@X.example"}, *const one[] = {"c@X.EXAMPLE"},
+                             *const no[] = {"d@y.example"};
+    struct index_mentions m, other;
+    size_t count = 0;
+    struct index ix;
+
+    (void)state;
+    index_init(&ix);
+    put(&ix, INDEX_DEFERRED, "A", 30, 1);
+    put(&ix, INDEX_HOLD, "B", 30, 2);
+    put(&ix, INDEX_DEFERRED, "C", 30, 3);
+    learn(&ix, "A", "", both, 2);
+    learn(&ix, "B", "", one, 1);
+    learn(&ix, "C", "", no, 1);
+    assert_true(index_is_complete(&ix));
+    index_mentions_begin(&ix, S("nowhere.example"), &m);
+    assert_null(index_mentions_next(&m));
+    index_mentions_end(&m);
+    for (index_mentions_begin(&ix, S("x.Example"), &m); index_mentions_next(&m) != NULL;)
+        count++;
+    index_mentions_end(&m);
+    assert_int_equal(count, 2);
+    index_mentions_begin(&ix, S("x.Example"), &m);
+    index_mentions_begin(&ix, S("x.example"), &other);
+    assert_non_null(index_mentions_next(&m));
+    index_remove(&ix, S("A"));
+    index_remove(&ix, S("B")); /* the domain's last user but for the two cursors */
+    assert_null(index_mentions_next(&m));
+    index_mentions_end(&m);
+    assert_null(index_mentions_next(&other));
+    index_mentions_end(&other);
+    index_done(&ix);
+}
+
 static size_t bytes_in_use(void)
 {
     struct mallinfo2 m = mallinfo2();
@@ -244,6 +280,7 @@ int main(void)
         cmocka_unit_test(details_come_and_go),
         cmocka_unit_test(too_much_is_not_kept),
         cmocka_unit_test(a_cursor_meets_all_that_stays),
+        cmocka_unit_test(the_messages_for_a_domain),
         cmocka_unit_test(a_million_fits),
     };
 

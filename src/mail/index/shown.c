@@ -13,7 +13,7 @@
 #include "mail/queue/dir.h"
 #include "mail/queue/envelope_reader.h"
 
-enum { MESSAGE_MEMORY = 256 << 20, LOG_MOST = 64 << 20, RECIPIENTS_MOST = 1 << 20, ADDRESS_MOST = 1 << 20 };
+enum { MESSAGE_MEMORY = 256 << 20, LOG_MOST = 64 << 20, LOG_ENTRY_BYTES = 4000, ADDRESS_MOST = 1 << 20 };
 
 /* One message being read. */
 struct reading {
@@ -25,9 +25,11 @@ struct reading {
     bool full;
 };
 
-void shown_init(struct shown *m)
+void shown_init(struct shown *m, size_t most)
 {
-    *m = (struct shown){.arena = ARENA_INIT(MESSAGE_MEMORY), .log = BUF_INIT(LOG_MOST)};
+    size_t log_bytes = most < LOG_MOST / LOG_ENTRY_BYTES ? most * LOG_ENTRY_BYTES : LOG_MOST;
+
+    *m = (struct shown){.arena = ARENA_INIT(MESSAGE_MEMORY), .log = BUF_INIT(log_bytes), .most = most};
 }
 
 void shown_done(struct shown *m)
@@ -53,6 +55,10 @@ static void add_recipient(struct reading *r, slice internal, slice reason)
 {
     struct shown *m = r->to;
 
+    if (m->count == m->most) {
+        r->full = true;
+        return;
+    }
     if (m->count == m->cap) {
         m->cap = m->cap == 0 ? 4 : m->cap * 2;
         m->recipients = xrealloc_array(m->recipients, m->cap, sizeof *m->recipients);
@@ -92,7 +98,9 @@ static void add_all(struct reading *r, const struct queue_layout *l, slice id)
     struct err err;
 
     buf_clear(&r->to->log);
-    if (bounce_log_read(l, S("defer"), id, &r->to->log, &err))
+    if (!bounce_log_read(l, S("defer"), id, &r->to->log, &err))
+        r->full |= err.kind == ERR_LIMIT;
+    else
         (void)bounce_log_parse(buf_slice(&r->to->log), false, &r->to->arena, add_logged, r);
     for (size_t i = 0; i < r->waiting_count && !r->full; i++)
         if (map_get(&r->logged, r->waiting[i]) == NULL)
@@ -106,7 +114,7 @@ static bool read_file(struct reading *r, const struct queue_layout *l, slice id,
     struct envelope e = {0};
     struct err err;
 
-    if (!envelope_read_loose(fd, path, &m->arena, RECIPIENTS_MOST, keep_recipient, r, &e, &cursor, &err) ||
+    if (!envelope_read_loose(fd, path, &m->arena, m->most + 1, keep_recipient, r, &e, &cursor, &err) ||
         (!e.has_time && !e.has_sender))
         return false;
     m->arrival_s = e.has_time ? e.arrival_us / SECONDS(1) : m->st.st_mtim.tv_sec;
@@ -138,5 +146,5 @@ enum shown_got shown_read(struct shown *m, const struct queue_layout *l, slice i
     map_done(&r.logged, NULL);
     free(r.waiting);
     buf_done(&r.address);
-    return read ? SHOWN_READ : SHOWN_ABSENT;
+    return !read ? SHOWN_ABSENT : r.full ? SHOWN_TOO_MUCH : SHOWN_READ;
 }

@@ -50,6 +50,7 @@ static void list_message(struct listing *l, slice queue, slice id, const char *p
 
     switch (shown_read(&l->shown, &where, id, path, &err)) {
     case SHOWN_READ:
+    case SHOWN_TOO_MUCH:
         write_shown(l, queue, id);
         break;
     case SHOWN_FAILED:
@@ -146,7 +147,7 @@ static void client(struct stream *s)
 
     event_print_address(slice_text(params->empty_address_recipient), &if_empty);
     l.if_empty = buf_slice(&if_empty);
-    shown_init(&l.shown);
+    shown_init(&l.shown, SHOWN_ALL);
     l.ok = ipc_hello(s, SHOWQ_PROTOCOL, l.by, &l.err);
     list_queue(&l, S(QUEUE_MAILDROP), NULL);
     list_queue(&l, S(QUEUE_ACTIVE), NULL);

@@ -8,6 +8,7 @@
 #include "mail/events/events.h"
 #include "mail/index/mentions.h"
 #include "mail/proto/qmgr.h"
+#include "mail/service/service.h"
 #include "route/qmgr/deferred.h"
 #include "route/qmgr/listing.h"
 #include "route/qmgr/state.h"
@@ -126,6 +127,17 @@ static void client_run(void *arg)
     client_count--;
 }
 
+static void start_client(struct stream *s)
+{
+    struct err err;
+
+    client_count++;
+    if (service_spawn("control", client_run, s, true, &err))
+        return;
+    client_count--;
+    stream_close(s);
+}
+
 void control_run(void *unused)
 {
     struct err err;
@@ -150,8 +162,7 @@ void control_run(void *unused)
             fd_close(fd);
             continue;
         }
-        client_count++;
-        qmgr_spawn("control", client_run, stream_open(fd));
+        start_client(stream_open(fd));
     }
     fd_close(listener);
 }

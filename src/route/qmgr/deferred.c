@@ -225,7 +225,7 @@ bool deferred_is_current(void)
     while (qmgr.index_is_current && watch_catch_up(qmgr.watch))
         if (!task_yield(&err))
             return false;
-    return qmgr.index_is_current;
+    return qmgr.index_is_current && watch_is_whole(qmgr.watch);
 }
 
 void deferred_run(void *unused)

@@ -75,7 +75,7 @@ static bool fill_all(struct run *run)
     struct err err;
 
     for (size_t i = 0; i < RUN_MOST; i++)
-        shown_init(&run->items[i].shown);
+        shown_init(&run->items[i].shown, DETAILS_MOST_RECIPIENTS);
     while (alive && (choose(run), run->count > 0)) {
         pool_run(read_all, run);
         for (size_t i = 0; i < run->count; i++)

@@ -32,6 +32,7 @@ struct watch {
     int fd;
     struct folder *folders; /* by the kernel's number of the watch */
     size_t folder_cap, folder_count;
+    bool partial; /* some folder is not watched, or was not read */
 };
 
 static void remember(struct watch *w, size_t number, const struct folder *f)
@@ -63,14 +64,17 @@ static void forget(struct watch *w, size_t number)
 static bool add(struct watch *w, const struct folder *f)
 {
     uint32_t events = f->moved_only ? MOVES : ALL_EVENTS;
-    int number = w->folder_count < FOLDERS_MOST ? inotify_add_watch(w->fd, f->path, events) : -1;
+    int number = w->folder_count < FOLDERS_MOST ? inotify_add_watch(w->fd, f->path, events) : (errno = ENOSPC, -1);
     struct dirent *entry;
     DIR *dir;
 
-    if (number < 0)
+    if (number < 0) {
+        w->partial |= errno != ENOTDIR && errno != ENOENT;
         return false;
+    }
     remember(w, (size_t)number, f);
     dir = opendir(f->path);
+    w->partial |= dir == NULL && errno != ENOENT;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char inner[QUEUE_PATH_MOST];
         int n = snprintf(inner, sizeof inner, "%s/%s", f->path, entry->d_name);
@@ -96,6 +100,8 @@ static void folder_event(struct watch *w, const struct inotify_event *e)
 {
     char path[QUEUE_PATH_MOST];
 
+    if ((e->mask & IN_MOVED_FROM) != 0)
+        w->missed(); /* what is in it has gone with it */
     if ((e->mask & (IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF)) != 0 || (size_t)e->wd >= w->folder_cap ||
         w->folders[e->wd].path == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
         snprintf(path, sizeof path, "%s/%s", w->folders[e->wd].path, e->name) >= (int)sizeof path ||
@@ -162,6 +168,11 @@ bool watch_queue(struct watch *w, const char *queue, bool moved_only, watch_fn *
 
     (void)snprintf(path, sizeof path, "%s", queue);
     return add(w, &(struct folder){path, tell, moved_only}) || err_sys(err, "watch %s", queue);
+}
+
+bool watch_is_whole(const struct watch *w)
+{
+    return !w->partial;
 }
 
 bool watch_catch_up(struct watch *w)

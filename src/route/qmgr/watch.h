@@ -21,6 +21,8 @@ struct watch *watch_open(void (*missed)(void), struct err *err);
 /* Watches QUEUE (a literal).  MOVED_ONLY: nothing but names that are moved there is told.  False: it cannot be watched
  * at all. */
 MUST_CHECK bool watch_queue(struct watch *w, const char *queue, bool moved_only, watch_fn *tell, struct err *err);
+/* Are all folders watched?  Some are not when there are too many for the kernel, or they could not be read. */
+bool watch_is_whole(const struct watch *w);
 /* Tells some of what has happened by now.  False: all has been told. */
 bool watch_catch_up(struct watch *w);
 
