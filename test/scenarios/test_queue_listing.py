@@ -146,6 +146,20 @@ def test_debians_postsuper_is_noticed() -> None:
         system.wait_queue({"deferred": 2, "hold": 34})
 
 
+def test_a_folder_that_is_moved_away_and_back() -> None:
+    with filled(300) as (system, ids):
+        away, folder = system.spool / "away", next(path for path in (system.spool / "deferred").iterdir() if any(path.iterdir()))
+        inside = {path.name for path in folder.iterdir()}
+        for _ in range(2):
+            folder.rename(away)
+            assert {name for _, name in listed(system)} == set(ids) - inside
+            waiting.wait_known(system, len(ids) - len(inside))
+            away.rename(folder)
+            assert {name for _, name in listed(system)} == set(ids)
+            waiting.wait_known(system, len(ids))
+        assert_same(system)
+
+
 def test_clients_that_do_not_read_cost_nothing() -> None:
     """Neither memory, nor time of others; of too many the last are sent away."""
     with filled(3000) as (system, _), contextlib.ExitStack() as stack:

@@ -95,17 +95,35 @@ static bool is_watched(const struct watch *w, const char *path)
     return false;
 }
 
-/* A folder has come, or has got other rights: perhaps it can be watched now. */
+/* PATH has been moved away, with what is in it. */
+static void leave(struct watch *w, const char *path)
+{
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < w->folder_cap; i++) {
+        const char *its = w->folders[i].path;
+
+        if (its == NULL || strncmp(its, path, n) != 0 || (its[n] != '\0' && its[n] != '/'))
+            continue;
+        (void)inotify_rm_watch(w->fd, (int)i);
+        forget(w, i);
+    }
+    w->missed();
+}
+
+/* A folder of a queue, or what could be one, has gone, has come, or has got other rights: perhaps it can be watched
+ * now. */
 static void folder_event(struct watch *w, const struct inotify_event *e)
 {
     char path[QUEUE_PATH_MOST];
 
+    if ((size_t)e->wd >= w->folder_cap || w->folders[e->wd].path == NULL || e->len == 0 || strlen(e->name) != 1 ||
+        !queue_id_valid(slice_text(e->name)) ||
+        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd].path, e->name) >= (int)sizeof path)
+        return;
     if ((e->mask & IN_MOVED_FROM) != 0)
-        w->missed(); /* what is in it has gone with it */
-    if ((e->mask & (IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF)) != 0 || (size_t)e->wd >= w->folder_cap ||
-        w->folders[e->wd].path == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
-        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd].path, e->name) >= (int)sizeof path ||
-        is_watched(w, path))
+        leave(w, path);
+    if ((e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 || is_watched(w, path))
         return;
     if (add(w, &(struct folder){path, w->folders[e->wd].tell, w->folders[e->wd].moved_only}))
         w->missed(); /* what was put into it before it was watched */
