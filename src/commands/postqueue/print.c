@@ -7,7 +7,7 @@
 #include "core/base/utf8.h"
 #include "mail/queue/id.h"
 
-enum { REASON_COLUMN = 76, TIME_BYTES = 24, NUMBER_BYTES = 24 };
+enum { REASON_COLUMN = 76, TIME_BYTES = 24 };
 
 /* Listings are long: what is shown of each message and recipient is put together without printf. */
 static void add_blanks(size_t count, struct buf *out)
@@ -29,20 +29,6 @@ static void add_right(slice text, size_t width, struct buf *out)
     if (text.n < width)
         add_blanks(width - text.n, out);
     (void)buf_add(out, text);
-}
-
-static slice decimal(int64_t value, char to[NUMBER_BYTES])
-{
-    char *at = to + NUMBER_BYTES;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        *--at = '-';
-    return slice_of(at, (size_t)(to + NUMBER_BYTES - at));
 }
 
 static void two_digits(int value, char blank, char *to)
@@ -90,7 +76,7 @@ void print_message(struct listing_total *t, const struct queued_message *m, stru
                  : slice_eq(m->queue_name, S("hold"))   ? S("!")
                                                         : S("");
     size_t id_width = t->long_ids ? 17 : 11, time_bytes = t->long_ids ? 19 : 20;
-    char when[TIME_BYTES + 8], number[NUMBER_BYTES];
+    char when[TIME_BYTES + 8], number[I64_TEXT];
 
     if (t->messages == 0)
         heading(t->long_ids, out);
@@ -102,7 +88,7 @@ void print_message(struct listing_total *t, const struct queued_message *m, stru
     (void)buf_add(out, m->queue_id);
     add_left(mark, m->queue_id.n < id_width ? id_width - m->queue_id.n : 0, out);
     (void)buf_add_char(out, ' ');
-    add_right(decimal(m->size, number), t->long_ids ? 8 : 7, out);
+    add_right(slice_of_i64(m->size, number), t->long_ids ? 8 : 7, out);
     (void)buf_add_char(out, ' ');
     add_right(slice_head(local_time(m->time, when), time_bytes), time_bytes, out);
     (void)buf_add_char(out, ' ');
@@ -184,10 +170,10 @@ static void member(slice name, slice value, struct buf *out)
 
 static void member_number(slice name, int64_t value, struct buf *out)
 {
-    char number[NUMBER_BYTES];
+    char number[I64_TEXT];
 
     (void)buf_add(out, name);
-    (void)buf_add(out, decimal(value, number));
+    (void)buf_add(out, slice_of_i64(value, number));
 }
 
 void json_message(struct listing_total *t, const struct queued_message *m, struct buf *out)

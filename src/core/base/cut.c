@@ -150,3 +150,17 @@ bool slice_to_int(slice s, int *out)
     *out = (int)value;
     return true;
 }
+
+slice slice_of_i64(int64_t value, char room[I64_TEXT])
+{
+    char *end = room + I64_TEXT, *at = end;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--at = '-';
+    return slice_of(at, (size_t)(end - at));
+}

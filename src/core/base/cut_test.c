@@ -84,6 +84,25 @@ static void whole_numbers(void **state)
     assert_true(small == -2147483647 - 1);
 }
 
+static void numbers_as_text(void **state)
+{
+    static const struct {
+        int64_t value;
+        slice text;
+    } rows[] = {
+        {0, S_INIT("0")},
+        {-7, S_INIT("-7")},
+        {1000, S_INIT("1000")},
+        {INT64_MAX, S_INIT("9223372036854775807")},
+        {INT64_MIN, S_INIT("-9223372036854775808")},
+    };
+    char room[I64_TEXT];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_true(slice_eq(slice_of_i64(rows[i].value, room), rows[i].text));
+}
+
 static void fields(void **state)
 {
     slice s = S("a,,b"), out = S("poison");
@@ -117,7 +136,7 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prefixes), cmocka_unit_test(small_numbers), cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(prefixes), cmocka_unit_test(small_numbers), cmocka_unit_test(whole_numbers), cmocka_unit_test(numbers_as_text),
         cmocka_unit_test(fields),   cmocka_unit_test(words),
     };
 

@@ -5,8 +5,6 @@
 #include "core/base/bug.h"
 #include "core/base/map.h"
 
-enum { FIRST_BUCKETS = 64 };
-
 void index_init(struct index *ix)
 {
     *ix = (struct index){0};
@@ -43,27 +41,39 @@ void index_done(struct index *ix)
     *ix = (struct index){0};
 }
 
+/* The buckets are those of half_count * 2 buckets, of which the last are not there yet: their entries are in the one
+ * half_count before. */
 static struct index_entry **bucket_of(const struct index *ix, slice id)
 {
-    return &ix->buckets[hash_bytes(id) & (ix->bucket_count - 1)];
+    uint64_t hash = hash_bytes(id);
+    size_t at = hash & (2 * ix->half_count - 1);
+
+    return &ix->buckets[at < ix->bucket_count ? at : at - ix->half_count];
 }
 
+/* One more bucket, which takes its entries from one other: so that no message that comes has to wait until all have
+ * been put elsewhere. */
 static void grow(struct index *ix)
 {
-    struct index_entry **old = ix->buckets;
-    size_t old_count = ix->bucket_count;
+    struct index_entry *e, **old;
 
-    ix->bucket_count = old_count == 0 ? FIRST_BUCKETS : old_count * 2;
-    ix->buckets = xcalloc(ix->bucket_count, sizeof(struct index_entry *));
-    for (size_t i = 0; i < old_count; i++)
-        for (struct index_entry *e = old[i], *next; e != NULL; e = next) {
-            struct index_entry **bucket = bucket_of(ix, index_id(e));
+    if (ix->bucket_count == 2 * ix->half_count) {
+        ix->half_count = ix->bucket_count == 0 ? 1 : ix->bucket_count;
+        ix->buckets = xrealloc_array(ix->buckets, 2 * ix->half_count, sizeof(struct index_entry *));
+    }
+    ix->buckets[ix->bucket_count++] = NULL;
+    if (ix->bucket_count <= ix->half_count)
+        return;
+    old = &ix->buckets[ix->bucket_count - 1 - ix->half_count];
+    e = *old;
+    *old = NULL;
+    while (e != NULL) {
+        struct index_entry *next = e->next, **bucket = bucket_of(ix, index_id(e));
 
-            next = e->next;
-            e->next = *bucket;
-            *bucket = e;
-        }
-    free(old);
+        e->next = *bucket;
+        *bucket = e;
+        e = next;
+    }
 }
 
 struct index_entry *index_find(const struct index *ix, slice id)

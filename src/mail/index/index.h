@@ -48,7 +48,7 @@ struct index_entry {
 struct index {
     struct heap due;
     struct index_entry **buckets;
-    size_t count, bucket_count;
+    size_t count, bucket_count, half_count;
     struct list queues[INDEX_QUEUES];
     size_t counts[INDEX_QUEUES], known;
     struct list wanted;

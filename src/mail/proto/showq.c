@@ -1,6 +1,6 @@
 #include "mail/proto/showq.h"
 
-enum { NUMBER_BYTES = 24 };
+#include "core/base/cut.h"
 
 #define NAME(literal) S(literal "\0")
 
@@ -10,19 +10,11 @@ static void add_value(struct buf *out, slice value)
     (void)buf_add_char(out, '\0');
 }
 
-/* Listings are long: this is many times cheaper than printf. */
 static void add_number(struct buf *out, int64_t value)
 {
-    char text[NUMBER_BYTES], *at = text + sizeof text;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char room[I64_TEXT];
 
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        *--at = '-';
-    add_value(out, slice_of(at, (size_t)(text + sizeof text - at)));
+    add_value(out, slice_of_i64(value, room));
 }
 
 static void add_address(struct buf *out, const struct showq_address *a)
