@@ -22,7 +22,8 @@ struct reading {
     slice *waiting;    /* recipients of the file that are not done */
     size_t waiting_count, waiting_cap;
     struct buf address;
-    bool full;
+    bool full; /* no more can be taken */
+    bool log_failed;
 };
 
 void shown_init(struct shown *m, size_t most)
@@ -99,7 +100,7 @@ static void add_all(struct reading *r, const struct queue_layout *l, slice id)
 
     buf_clear(&r->to->log);
     if (!bounce_log_read(l, S("defer"), id, &r->to->log, &err))
-        r->full |= err.kind == ERR_LIMIT;
+        r->log_failed = err.sys != ENOENT;
     else
         (void)bounce_log_parse(buf_slice(&r->to->log), false, &r->to->arena, add_logged, r);
     for (size_t i = 0; i < r->waiting_count && !r->full; i++)
@@ -146,5 +147,5 @@ enum shown_got shown_read(struct shown *m, const struct queue_layout *l, slice i
     map_done(&r.logged, NULL);
     free(r.waiting);
     buf_done(&r.address);
-    return !read ? SHOWN_ABSENT : r.full ? SHOWN_TOO_MUCH : SHOWN_READ;
+    return !read ? SHOWN_ABSENT : r.full || r.log_failed ? SHOWN_PART : SHOWN_READ;
 }

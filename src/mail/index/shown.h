@@ -37,10 +37,9 @@ void shown_init(struct shown *m, size_t most);
 void shown_done(struct shown *m);
 #define AUTO_SHOWN CLEANUP(shown_done)
 
-/* SHOWN_ABSENT    gone, not complete, or nothing that can be shown
- * SHOWN_TOO_MUCH  it has more than MOST recipients, or more is to be said of them than memory is set aside for: M has
- * some SHOWN_FAILED    it is there and cannot be opened, *ERR tells why */
-enum shown_got { SHOWN_READ, SHOWN_ABSENT, SHOWN_TOO_MUCH, SHOWN_FAILED };
+/* SHOWN_ABSENT: gone, not complete, or nothing that can be shown.  SHOWN_PART: M has a part, since there are more than
+ * MOST recipients, or the log cannot be read.  SHOWN_FAILED: the file is there and cannot be opened, *ERR tells why. */
+enum shown_got { SHOWN_READ, SHOWN_ABSENT, SHOWN_PART, SHOWN_FAILED };
 /* Reads the message ID, whose file is at PATH.  Texts live until the next call. */
 MUST_CHECK enum shown_got shown_read(struct shown *m, const struct queue_layout *l, slice id, const char *path,
                                      struct err *err);

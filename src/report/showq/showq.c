@@ -50,7 +50,7 @@ static void list_message(struct listing *l, slice queue, slice id, const char *p
 
     switch (shown_read(&l->shown, &where, id, path, &err)) {
     case SHOWN_READ:
-    case SHOWN_TOO_MUCH:
+    case SHOWN_PART:
         write_shown(l, queue, id);
         break;
     case SHOWN_FAILED:

@@ -132,15 +132,15 @@ static bool sweep(enum index_queue queue)
     return alive;
 }
 
-static bool rescan(bool full, bool all)
+/* COMPLETE: all could be read. */
+static bool rescan(bool full, bool all, bool *complete)
 {
-    bool complete = true;
-
+    *complete = true;
     index_scan_begin(&qmgr.index);
     for (enum index_queue queue = 0; queue < INDEX_QUEUES; queue++)
-        if (!rescan_queue(queue, full, all && queue == INDEX_DEFERRED, &complete))
+        if (!rescan_queue(queue, full, all && queue == INDEX_DEFERRED, complete))
             return false;
-    for (enum index_queue queue = 0; complete && queue < INDEX_QUEUES; queue++)
+    for (enum index_queue queue = 0; *complete && queue < INDEX_QUEUES; queue++)
         if (!sweep(queue))
             return false;
     return true;
@@ -230,7 +230,7 @@ bool deferred_is_current(void)
 
 void deferred_run(void *unused)
 {
-    bool full = true, watched = watch_all();
+    bool full = true, complete, watched = watch_all();
     struct err err;
 
     (void)unused;
@@ -240,10 +240,10 @@ void deferred_run(void *unused)
 
         qmgr.scan_deferred = qmgr.scan_all = false;
         qmgr.scanning_deferred = true;
-        if (!rescan(full || all, all))
+        if (!rescan(full || all, all, &complete))
             return;
         qmgr.scanning_deferred = false;
-        qmgr.index_is_current = watched && !qmgr.scan_deferred;
+        qmgr.index_is_current = watched && complete && !qmgr.scan_deferred;
         qmgr_kick_intake();
         if (!qmgr.scan_deferred && !waitq_wait(&qmgr.rescan, deadline_in(qmgr.params->queue_run_delay_us), &err) &&
             err.kind != ERR_TIMEOUT)
