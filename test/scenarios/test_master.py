@@ -90,3 +90,11 @@ def test_a_service_with_a_wake_up_time_comes_back_by_itself(where: str) -> None:
 def pids(system: System, program: str) -> list[int]:
     master = system.master_pid()
     return [p.pid for p in system.processes() if p.parent == master and re.match(rf"(\S*/)?{program}\b", p.argv)]
+
+
+@pytest.mark.parametrize("where", everywhere(only=("postfix", "waybill")))
+def test_a_script_that_starts_it_outlives_its_stop(where: str) -> None:
+    with make(where) as system:
+        system.write_configuration()
+        done = system.run(["sh", "-c", "postfix start-fg & until postfix status; do sleep 0.1; done; postfix stop; wait; echo still here"])
+        assert done.stdout == "still here\n"

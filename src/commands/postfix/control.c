@@ -80,6 +80,12 @@ static bool prepare_start(struct instance *i, bool quick)
     return true;
 }
 
+/* Process lists show the whole path. */
+static void add_title(struct buf *title, const struct instance *i)
+{
+    (void)buf_addf(title, "%s/master", i->params->daemon_directory);
+}
+
 int control_start(struct instance *i, bool quick)
 {
     AUTO_BUF struct buf title = BUF_INIT(4096);
@@ -87,7 +93,7 @@ int control_start(struct instance *i, bool quick)
 
     if (!prepare_start(i, quick))
         return 1;
-    (void)buf_addf(&title, "%s/master", i->params->daemon_directory); /* process lists show the whole path */
+    add_title(&title, i);
     argv[0] = title.p;
     if (run_program(i, i->params->daemon_directory, argv) != 0)
         return say_fatal(i, "mail system startup failed");
@@ -97,10 +103,13 @@ int control_start(struct instance *i, bool quick)
 int control_start_foreground(struct instance *i)
 {
     /* As the first process of a container master must reap what others leave behind. */
-    char *argv[] = {(char *)"master", (char *)(getpid() == 1 ? "-i" : "-s"), NULL};
+    AUTO_BUF struct buf title = BUF_INIT(4096);
+    char *argv[] = {NULL, (char *)(getpid() == 1 ? "-i" : "-s"), NULL};
 
     if (!prepare_start(i, false))
         return 1;
+    add_title(&title, i);
+    argv[0] = title.p;
     return become_program(i, i->params->daemon_directory, argv) == 0 ? 0 : say_fatal(i, "mail system startup failed");
 }
 

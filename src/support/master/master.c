@@ -24,7 +24,7 @@ enum { START_WAIT_SECONDS = 100 };
 
 struct options {
     const char *config_directory;
-    bool test, wait, init_process, keep_group, debug;
+    bool test, wait, init_process, keep_output, debug;
     int exit_after_seconds;
 };
 
@@ -35,7 +35,7 @@ static NORETURN void usage(int status)
                   "Starts the mail system's services as master.cf says. Use postfix(1) to start and stop it.\n"
                   "  -t  only tell whether one is running: exit 0 when not, 1 when it is\n"
                   "  -w  return when the service manager is up, or failed to come up\n"
-                  "  -d  do not detach; -i  run as process 1; -s  keep the process group; -e  stop after that time\n");
+                  "  -d  do not detach; -i  run as process 1; -s  keep the standard output; -e  stop after that time\n");
     exit(status);
 }
 
@@ -63,7 +63,7 @@ static struct options parse_options(int argc, char **argv)
             o.init_process = true;
             break;
         case 's':
-            o.keep_group = true;
+            o.keep_output = true;
             break;
         case 't':
             o.test = true;
@@ -342,9 +342,9 @@ int main(int argc, char **argv)
         return test_running();
     open_log(master.params);
     detach(&o);
-    if (!o.keep_group && !o.init_process)
+    if (!o.init_process) /* else a stop would end the script that started us, too: it is in our group */
         (void)setsid();
-    if (!o.debug && !o.init_process && !o.keep_group)
+    if (!o.debug && !o.init_process && !o.keep_output)
         null_standard_descriptors();
     lock_all();
     open_flow();
