@@ -169,3 +169,11 @@ def test_content_in_records(stopped: System, name: str) -> None:
 @pytest.mark.parametrize("text", ["-q10m", "-q10m bob", "-q1x"])
 def test_queue_interval(stopped: System, text: str) -> None:
     assert dropped(stopped, *text.split()) == ({"sender": [], "recipient": []}, "", 0)
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(("options", "name"), [([], "From Afar"), (["-F", "By Option"], "By Option")])
+def test_full_name(system: System, options: list[str], name: str) -> None:
+    before = len(system.mailbox("carol"))
+    system.run(["sh", "-c", 'NAME="From Afar" exec sendmail "$@"', "sh", *options, "carol"], input="Subject: x\n\nx\n")
+    assert f"\nFrom: {name} <root@" in system.wait_mailbox("carol", before + 1)[-1]

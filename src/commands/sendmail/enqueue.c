@@ -153,8 +153,6 @@ static void put_envelope(struct pipeline *d, const struct params *p, const struc
     pipeline_putf(d, RECORD_ATTRIBUTE, "rewrite_context=%s", o->remote_context ? "remote" : "local");
     if (o->full_name != NULL)
         (void)buf_add_text(&name, o->full_name);
-    else if (getenv("NAME") != NULL)
-        (void)buf_add_text(&name, getenv("NAME"));
     else
         add_full_name(&name);
     for (size_t i = 0; i < name.n; i++)

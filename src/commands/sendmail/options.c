@@ -1,8 +1,10 @@
 #include "commands/sendmail/options.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "mail/envelope/recipient.h"
 #include "mail/events/events.h"
@@ -174,11 +176,19 @@ static void refuse_recipients(const struct sendmail_options *o)
         event_fatal("%s requires no recipient", modes[o->mode]);
 }
 
+/* A copy: the environment is cleaned later. */
+static const char *name_in_environment(void)
+{
+    const char *name = getenv("NAME");
+
+    return name == NULL ? NULL : xstrndup(name, strlen(name));
+}
+
 void options_parse(const char *name, int argc, char **argv, struct sendmail_options *o)
 {
     int letter;
 
-    *o = (struct sendmail_options){.mode = MODE_ENQUEUE};
+    *o = (struct sendmail_options){.mode = MODE_ENQUEUE, .full_name = name_in_environment()};
     by_name(name, o);
     while ((letter = getopt(argc, argv, "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:q::r:tvx:d::")) > 0)
         one_option(o, letter, optarg);

@@ -12,7 +12,7 @@ struct sendmail_options {
     enum sendmail_mode mode;
     const char *argument;       /* site or queue id */
     const char *sender;         /* NULL: the caller */
-    const char *full_name;      /* NULL: from the password file */
+    const char *full_name;      /* -F, or NAME in the environment; NULL: from the password file */
     const char *encoding;       /* "7bit", "8bit" or NULL */
     const char *envelope_id;
     const char *verp;           /* "+=", "" for default_verp_delimiters, or NULL */
