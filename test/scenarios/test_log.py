@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -63,3 +64,14 @@ def test_overridden_entries(overridden: System, command: str, more: set[str]) ->
     said = overridden.run(command.split(), check=False).stderr.splitlines()
     # Debian's postconf reads the file several times over, and says more.
     assert {f"{command.split()[0]}: warning: {text.format(first + 1, first + 2)}" for text in OVERRIDDEN | more} <= set(said)
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(("options", "line"), [
+    ([], r"<158>.* postfix/postlog\[\d+\]: a line"), (["-t", "mine"], r"<158>.* mine\[\d+\]: a line"),
+    (["-p", "warn"], r"<156>.* postfix/postlog\[\d+\]: warning: a line"), (["-p", "fatal"], r"<154>.* postfix/postlog\[\d+\]: fatal: a line"),
+    (["-p", "loud"], r'<(?:154|18)>.* postfix/postlog\[\d+\]: fatal: bad severity: "loud"')])
+def test_postlog(system: System, options: list[str], line: str) -> None:
+    done = system.run(["postlog", *options, "a line"], check=False)
+    assert (done.returncode, done.stderr) == (1 if "loud" in options else 0, "")
+    assert any(re.fullmatch(line, one.raw) for one in system.log.lines())

@@ -10,31 +10,33 @@
 
 enum { LINE_MOST = 64 * 1024 };
 
-static void log_text(const char *priority, const char *text)
+static enum log_level level_of(const char *word)
 {
-    if (strcmp(priority, "warn") == 0 || strcmp(priority, "warning") == 0)
-        event_warning("%s", text);
-    else if (strcmp(priority, "error") == 0)
-        event_error("%s", text);
-    else if (strcmp(priority, "fatal") == 0 || strcmp(priority, "panic") == 0)
-        event_error("%s: %s", priority, text); /* the text is somebody else's end, not ours */
-    else
-        event_info("%s", text);
+    static const struct {
+        const char *word;
+        enum log_level level;
+    } words[] = {
+        {"info", LOG_LEVEL_INFO},   {"warn", LOG_LEVEL_WARNING}, {"warning", LOG_LEVEL_WARNING},
+        {"error", LOG_LEVEL_ERROR}, {"fatal", LOG_LEVEL_FATAL},  {"panic", LOG_LEVEL_PANIC},
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].level;
+    event_fatal("bad severity: \"%s\"", word);
 }
 
-static void log_input(const char *priority)
+static void log_input(enum log_level level)
 {
     char line[2048];
 
-    while (fgets(line, sizeof line, stdin) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        log_text(priority, line);
-    }
+    while (fgets(line, sizeof line, stdin) != NULL)
+        event_line(level, slice_of(line, strcspn(line, "\n")));
 }
 
 static const char help[] = "usage: postlog [-i] [-c dir] [-p priority] [-t tag] [text...]\n"
                            "Logs the text, or each line of standard input, as the mail system does.\n"
-                           "  -i           with the process id\n"
+                           "  -i           nothing: lines always have the process id\n"
                            "  -p priority  info (default), warn, error, fatal or panic\n"
                            "  -t tag       under that name\n"
                            "  -c dir       main.cf is in dir\n"
@@ -43,7 +45,8 @@ static const char help[] = "usage: postlog [-i] [-c dir] [-p priority] [-t tag] 
 int main(int argc, char **argv)
 {
     AUTO_BUF struct buf text = BUF_INIT(LINE_MOST);
-    const char *priority = "info", *config = NULL, *tag = "postlog";
+    const char *priority = "info", *config = NULL, *tag = NULL;
+    enum log_level level;
     int c;
 
     command_help(argc, argv, help);
@@ -65,13 +68,14 @@ int main(int argc, char **argv)
             (void)fputs("usage: postlog [-i] [-c config_dir] [-p priority] [-t tag] [-v] [text...]\n", stderr);
             return 1;
         }
-    command_begin(tag, 1, 0);
+    command_begin(tag != NULL ? tag : "postlog", 1, COMMAND_TERMINAL_ONLY | (tag != NULL ? COMMAND_WHOLE_TAG : 0));
     (void)command_configure(config);
+    level = level_of(priority);
     if (optind == argc)
-        log_input(priority);
+        log_input(level);
     for (int i = optind; i < argc; i++)
         (void)buf_addf(&text, "%s%s", i > optind ? " " : "", argv[i]);
     if (optind < argc)
-        log_text(priority, buf_text(&text));
+        event_line(level, buf_slice(&text));
     return 0;
 }

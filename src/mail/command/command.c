@@ -20,7 +20,8 @@ static struct {
     const char *name;
     struct log *log;
     struct params *params; /* for as long as the process lives */
-    bool quiet;
+    unsigned flags;
+    bool to_stderr;
 } process;
 
 static void open_missing_descriptors(void)
@@ -42,18 +43,27 @@ void command_help(int argc, char **argv, const char *help)
     exit(fputs(help, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0);
 }
 
+static void add_tag(struct buf *tag, const char *system)
+{
+    if ((process.flags & COMMAND_WHOLE_TAG) == 0)
+        (void)buf_addf(tag, "%s/", system);
+    (void)buf_add_text(tag, process.name);
+}
+
 void command_begin(const char *name, int fatal_status, unsigned flags)
 {
     const char *given = getenv("MAIL_LOGTAG");
     AUTO_BUF struct buf tag = BUF_INIT(200);
-    struct log_config config = {.sink = LOG_SINK_SYSLOG, .also_stderr = true, .stderr_name = name};
+    struct log_config config = {.sink = LOG_SINK_SYSLOG, .stderr_name = name};
 
     open_missing_descriptors();
     process.name = name;
-    process.quiet = (flags & COMMAND_QUIET_LOG) != 0;
-    (void)buf_addf(&tag, "%s/%s", given != NULL && given[0] != '\0' ? given : "postfix", name);
+    process.flags = flags;
+    process.to_stderr = (flags & COMMAND_TERMINAL_ONLY) == 0 || isatty(STDERR_FILENO) != 0;
+    config.also_stderr = process.to_stderr;
+    add_tag(&tag, given != NULL && given[0] != '\0' ? given : "postfix");
     config.tag = buf_text(&tag);
-    if (process.quiet)
+    if ((flags & COMMAND_QUIET_LOG) != 0)
         config.sink = LOG_SINK_NONE;
     process.log = log_open(&config);
     events_open(process.log);
@@ -64,12 +74,12 @@ void command_begin(const char *name, int fatal_status, unsigned flags)
 static void move_log(const struct params *p)
 {
     AUTO_BUF struct buf tag = BUF_INIT(500), host = BUF_INIT(500), path = BUF_INIT(5000);
-    struct log_config config = {.sink = LOG_SINK_SYSLOG, .also_stderr = true, .stderr_name = process.name};
+    struct log_config config = {.sink = LOG_SINK_SYSLOG, .also_stderr = process.to_stderr, .stderr_name = process.name};
     slice label;
 
-    if (process.quiet)
+    if ((process.flags & COMMAND_QUIET_LOG) != 0)
         return;
-    (void)buf_addf(&tag, "%s/%s", p->syslog_name, process.name);
+    add_tag(&tag, p->syslog_name);
     label = slice_text(p->myhostname);
     (void)buf_add(&host, slice_head(label, slice_find(label, '.')));
     (void)buf_addf(&path, "%s/public/%s", p->queue_directory, p->postlog_service_name);

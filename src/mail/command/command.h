@@ -9,7 +9,9 @@
 #include "mail/params/params.h"
 
 enum command_flags {
-    COMMAND_QUIET_LOG = 1, /* stderr only: postcat, which administrators run on copies of files */
+    COMMAND_QUIET_LOG = 1,     /* stderr only: postcat, which administrators run on copies of files */
+    COMMAND_TERMINAL_ONLY = 2, /* stderr only when it is a terminal: postlog, whose lines are for the log */
+    COMMAND_WHOLE_TAG = 4,     /* NAME stands before lines in the log as it is, without syslog_name */
 };
 
 /* When "--help" is all that was said: prints HELP on standard output and ends the process with 0.  Comes before

@@ -30,6 +30,8 @@ void event_warning_lines(slice lines);
 /* The table TABLE could not be asked for KEY: "TABLE lookup error for "KEY"", after what it said itself. */
 void event_look_up_failed(const char *table, slice key, const struct err *err);
 void event_error(const char *format, ...) PRINTF_LIKE(1, 2);
+/* A line that was made elsewhere, at its level; nothing ends, whatever that is. */
+void event_line(enum log_level level, slice text);
 /* Logs "fatal: ..." and ends the process with status 1 after a second's pause (so that a failing daemon does not spin);
  * in commands (events_set_fatal) at once, with the given status. */
 NORETURN void event_fatal(const char *format, ...) PRINTF_LIKE(1, 2);

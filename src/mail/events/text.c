@@ -141,6 +141,11 @@ void event_error(const char *format, ...)
     va_end(arguments);
 }
 
+void event_line(enum log_level level, slice text)
+{
+    process_line(level, text);
+}
+
 void event_fatal(const char *format, ...)
 {
     va_list arguments;
