@@ -86,15 +86,32 @@ void fd_free_all(struct loop *l)
 
 /* ---- ordinary descriptors ---- */
 
-static bool know_fd(struct loop *l, int fd, struct err *err)
+enum { EDGES = EPOLLIN | EPOLLRDHUP | EPOLLET };
+
+/* Room for more is told only from the first wait for it on: a local socket tells it whenever its peer has read
+ * something, and each time would wake this process for nothing. */
+static bool know_fd(struct loop *l, int fd, enum fd_want want, struct err *err)
 {
-    if (!watch(l, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, err)) {
+    bool room = want == FD_WRITE;
+
+    if (!watch(l, fd, room ? EDGES | EPOLLOUT : EDGES, err)) {
         if (err->sys != EPERM)
             return false;
         *slot_of(l, fd) = (struct fd_slot){.mode = FD_ALWAYS_READY};
         return true;
     }
-    *slot_of(l, fd) = (struct fd_slot){.mode = FD_EDGE};
+    *slot_of(l, fd) = (struct fd_slot){.mode = FD_EDGE, .tells_room = room};
+    return true;
+}
+
+/* What holds already is told at once, as with a new watch. */
+static bool watch_room(struct loop *l, int fd, struct err *err)
+{
+    struct epoll_event event = {.events = EDGES | EPOLLOUT, .data.u32 = (uint32_t)fd};
+
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)
+        return err_sys(err, "watch descriptor %d", fd);
+    slot_of(l, fd)->tells_room = true;
     return true;
 }
 
@@ -133,13 +150,15 @@ bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void
     if (t->cancelled)
         return woke_to_err(WOKE_BY_CANCEL, err);
     if (slot->mode == FD_UNKNOWN) {
-        if (!know_fd(l, fd, err))
+        if (!know_fd(l, fd, want, err))
             return false;
         slot = slot_of(l, fd);
     }
     if (slot->mode == FD_ALWAYS_READY)
         return true;
     BUG_IF(slot->mode != FD_EDGE);
+    if (want == FD_WRITE && !slot->tells_room && !watch_room(l, fd, err))
+        return false;
     if (want == FD_READ && slot->ended && !slot->ready[want])
         slot->ready[want] = slot->ended = still_ended(fd);
     if (!slot->ready[want]) {

@@ -50,6 +50,7 @@ struct fd_slot {
     unsigned char mode;
     bool ready[2]; /* sticky until a wait takes it */
     bool ended;    /* the peer seems to send no more */
+    bool tells_room; /* EPOLLOUT is watched too */
 };
 
 struct pages;
