@@ -44,6 +44,15 @@ static size_t read_sockets(struct listener *l, int first, char *to, size_t room,
     return got;
 }
 
+/* Once master knows that a process works which stays for ever, there is nothing that it would do on hearing more. */
+static void tell_master(struct worker *w)
+{
+    if (w->greeted && (w->service->flags & SERVICE_NEVER_IDLES) != 0)
+        return;
+    w->greeted = true;
+    channel_taken(w);
+}
+
 static void serve_trigger(struct listener *l, bool is_fifo)
 {
     struct worker *w = l->worker;
@@ -57,7 +66,7 @@ static void serve_trigger(struct listener *l, bool is_fifo)
     }
     w->session_count++;
     w->used++;
-    channel_taken(w);
+    tell_master(w);
     if (is_fifo)
         n = read_trigger(l->fd, request, sizeof request, AT_ONCE);
     else

@@ -5,7 +5,8 @@
  * privileges, runs the loop, and reports to master on descriptor 5 (12-byte status messages, section 4):
  *   stream services say TAKEN, then AVAIL, at their first accept and nothing for later ones; they stay TAKEN and stop
  *     polling the listener above worker_session_step sessions, at their limit, or while draining
- *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned, each time
+ *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned: each time, or the first time
+ *     with SERVICE_NEVER_IDLES
  * The limit on sessions comes from the master.cf row (architecture section 2).  max_idle and max_use end an idle worker
  * (exit 0); EOF on descriptor 5 (reload) starts draining.  A changed table (service_watch_table) makes it drain too.
  *

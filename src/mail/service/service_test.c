@@ -66,6 +66,7 @@ static const struct service agent_service = {.name = "agent", .client = echo, .f
 static const struct service finishing_service = {.name = "echo", .client = echo, .flags = SERVICE_FINISHES};
 static const struct service multi_service = {.name = "multi", .client = echo, .flags = SERVICE_MULTI};
 static const struct service one_service = {.name = "one", .trigger = on_bytes, .instances = SERVICE_ONE};
+static const struct service resident_service = {.name = "one", .trigger = on_bytes, .flags = SERVICE_NEVER_IDLES};
 static const struct service unlimited_service = {.name = "unlimited", .client = echo, .instances = SERVICE_UNLIMITED};
 static const struct service packet_service = {.name = "packet", .datagram = on_bytes, .flags = SERVICE_NEVER_IDLES};
 static const struct service root_service = {.name = "root", .client = echo, .flags = SERVICE_PRIVILEGED};
@@ -493,6 +494,20 @@ static void triggers(void **state)
         assert_int_equal(next_status(&c, 1000), 0);
         assert_int_equal(next_status(&c, 1000), 1);
     }
+    assert_int_equal(end(&c), 0);
+
+    /* One that stays for ever need not say more than once that it works. */
+    c = start(&resident_service, true, "unix", argv);
+    for (int i = 0; i < 2; i++) {
+        fd = dial(&c);
+        assert_int_equal(send(fd, "W", 2, 0), 2);
+        expect_bytes(&c, "W", 2);
+        assert_int_equal(read(fd, &unused, 1), 0);
+        (void)close(fd);
+    }
+    assert_int_equal(next_status(&c, 1000), 0);
+    assert_int_equal(next_status(&c, 1000), 1);
+    assert_int_equal(next_status(&c, 100), -1);
     assert_int_equal(end(&c), 0);
 }
 
