@@ -12,8 +12,9 @@ enum { LETTERS_MOST = 32 };
 
 struct target {
     struct target *next;
-    bool busy;                       /* a connection is open */
-    char letters[LETTERS_MOST + 1];  /* to be sent after it, each once */
+    int fd;                          /* the connection that was made last, or -1 */
+    bool busy;                       /* a task waits for its end and sends what there is then */
+    char letters[LETTERS_MOST + 1];  /* to be sent, each once */
     char path[];
 };
 
@@ -33,6 +34,7 @@ static struct target *find_target(const char *path)
             return t;
     struct target *fresh = xcalloc(1, sizeof *fresh + n + 1);
     memcpy(fresh->path, path, n);
+    fresh->fd = -1;
     fresh->next = process.targets;
     process.targets = fresh;
     return fresh;
@@ -47,25 +49,39 @@ static void remember(struct target *t, slice bytes)
             t->letters[n++] = bytes.p[i];
 }
 
-static void send_all(void *arg)
+/* The service closes when it has noted what it was told.  What it had to say itself does not matter. */
+static bool is_closed(int fd)
 {
-    struct target *t = arg;
+    char unused[16];
+    ssize_t n;
+
+    do
+        n = read(fd, unused, sizeof unused);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return n == 0 || errno != EAGAIN;
+}
+
+static void send_letters(struct target *t)
+{
+    char letters[LETTERS_MOST + 1];
     struct err err;
 
-    while (t->letters[0] != '\0') {
-        char letters[LETTERS_MOST + 1], unused[16];
+    fd_close(t->fd);
+    memcpy(letters, t->letters, sizeof letters);
+    memset(t->letters, 0, sizeof t->letters);
+    t->fd = trigger_begin(t->path, slice_text(letters), &err);
+}
 
-        memcpy(letters, t->letters, sizeof letters);
-        memset(t->letters, 0, sizeof t->letters);
-        int fd = trigger_begin(t->path, slice_text(letters), &err);
-        if (fd < 0)
-            continue;
-        deadline by = deadline_in(TRIGGER_US);
-        while (read(fd, unused, sizeof unused) < 0 && errno == EAGAIN && task_wait_fd(fd, FD_READ, by, &err))
-            ;
-        fd_close(fd);
-    }
+static void send_after(void *arg)
+{
+    struct target *t = arg;
+    deadline by = deadline_in(TRIGGER_US);
+    struct err err;
+
+    while (t->fd >= 0 && !is_closed(t->fd) && task_wait_fd(t->fd, FD_READ, by, &err))
+        ;
     t->busy = false;
+    send_letters(t);
 }
 
 void trigger_later(const char *path, slice bytes)
@@ -80,10 +96,7 @@ void trigger_later(const char *path, slice bytes)
         group_init(&process.group);
         process.has_group = true;
     }
-    t->busy = true;
-    if (group_spawn(&process.group, "trigger", send_all, t, &err))
-        return;
-    t->busy = false;
-    memset(t->letters, 0, sizeof t->letters);
-    (void)!trigger_send(path, bytes, &err);
+    t->busy = group_spawn(&process.group, "trigger", send_after, t, &err);
+    if (!t->busy)
+        send_letters(t);
 }

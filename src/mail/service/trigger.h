@@ -14,7 +14,8 @@ MUST_CHECK bool trigger_send(const char *path, slice bytes, struct err *err);
 /* The same, but a connection is left open until the woken service closes it, and returned.  -1: none is needed or possible. */
 int trigger_begin(const char *path, slice bytes, struct err *err);
 /* Inside a daemon: triggers of the same kind are coalesced: at most one connection at a time, a request that comes while
- * one is under way is remembered once.  Must not suspend. */
+ * one is under way is remembered once.  Does not suspend.  The end of a connection is looked for only when the next
+ * request comes, so that it wakes nobody. */
 void trigger_later(const char *path, slice bytes);
 
 #endif
