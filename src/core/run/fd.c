@@ -125,7 +125,9 @@ static enum woke park_on_fd(struct loop *l, struct task *t, int fd, enum fd_want
     slot->waiter[want] = t;
     t->waits_fd = fd;
     list_push_back(&l->parked, &t->parked);
+    l->peers_awaited += by.at_us != INT64_MAX;
     woke = task_park(NULL, by, want == FD_READ ? "read" : "write");
+    l->peers_awaited -= by.at_us != INT64_MAX;
     list_remove(&t->parked);
     slot_of(l, fd)->waiter[want] = NULL;
     return woke;

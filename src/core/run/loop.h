@@ -66,6 +66,7 @@ struct loop {
     struct list tasks;  /* all of them, for debuggers and the end */
     struct list parked; /* waiting on a descriptor and not yet swept, longest first */
     size_t task_count;
+    size_t peers_awaited; /* tasks that wait for a descriptor, but not for ever */
     struct heap timers;
     int64_t now_us; /* at the last poll */
     int epoll_fd;

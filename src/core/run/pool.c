@@ -202,6 +202,26 @@ void pool_run(void (*fn)(void *arg), void *arg)
     l->pool->depth--;
 }
 
+/* Whoever waits for a descriptor for ever, as listeners do, is not kept waiting by a job. */
+static bool is_alone(const struct loop *l)
+{
+    return l->peers_awaited == 0 && list_empty(&l->ready) && list_empty(&l->batch) && (l->pool == NULL || l->pool->depth == 0);
+}
+
+void pool_run_brief(void (*fn)(void *arg), void *arg)
+{
+    struct loop *l = loop_get();
+    const char *name = loop_task()->name;
+
+    if (!is_alone(l)) {
+        pool_run(fn, arg);
+        return;
+    }
+    atomic_store_explicit(&l->running, NULL, memory_order_relaxed);
+    fn(arg);
+    atomic_store_explicit(&l->running, name, memory_order_relaxed);
+}
+
 unsigned pool_depth(void)
 {
     struct pool *p = loop_get()->pool;

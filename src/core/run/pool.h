@@ -12,6 +12,9 @@
 void pool_limit(unsigned threads);
 /* Runs JOB(ARG) on a helper thread and suspends until it returned.  Never fails: without a thread it runs in place. */
 void pool_run(void (*job)(void *arg), void *arg);
+/* The same for a JOB that takes milliseconds, seldom seconds: while no other task is there that it could hold up, it runs
+ * in place, which saves waking a thread and being woken by it.  The watchdog looks away meanwhile. */
+void pool_run_brief(void (*job)(void *arg), void *arg);
 /* How many jobs are waiting or running. */
 unsigned pool_depth(void);
 

@@ -272,6 +272,49 @@ static void helper_threads(void **state)
     run(pool_main);
 }
 
+static void note_thread(void *arg)
+{
+    *(int *)arg = gettid();
+}
+
+static void waits_for_peer(void *fd)
+{
+    struct err err;
+
+    (void)!task_wait_fd(*(int *)fd, FD_READ, deadline_in(SECONDS(60)), &err);
+}
+
+static void brief_jobs_main(void *arg)
+{
+    struct task_group g;
+    struct err err;
+    int thread = 0, fds[2];
+
+    (void)arg;
+    pool_run_brief(note_thread, &thread);
+    assert_int_equal(thread, gettid());
+    assert_int_equal(pipe(fds), 0);
+    group_init(&g);
+    spawn(&g, waits_for_peer, &fds[0]);
+    pool_run_brief(note_thread, &thread); /* it is about to run */
+    assert_true(thread != gettid());
+    assert_true(task_yield(&err));
+    pool_run_brief(note_thread, &thread); /* it waits */
+    assert_true(thread != gettid());
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    join(&g);
+    pool_run_brief(note_thread, &thread);
+    assert_int_equal(thread, gettid());
+    fd_close(fds[0]);
+    fd_close(fds[1]);
+}
+
+static void brief_jobs(void **state)
+{
+    (void)state;
+    run(brief_jobs_main);
+}
+
 /* ---- many tasks, stacks, stopping ---- */
 
 static __attribute__((noinline)) int use_stack(int depth)
@@ -484,7 +527,7 @@ int main(void)
         cmocka_unit_test(waits_keep_their_deadlines),
         cmocka_unit_test(cancelling_ends_waits),
         cmocka_unit_test(wait_queues),
-        cmocka_unit_test(deadlines_of_the_turn), cmocka_unit_test(helper_threads),
+        cmocka_unit_test(deadlines_of_the_turn), cmocka_unit_test(helper_threads), cmocka_unit_test(brief_jobs),
         cmocka_unit_test(many_tasks_recycle_stacks),
         cmocka_unit_test(stopping_leaves_tasks),
         cmocka_unit_test(idle_tasks_are_swept),

@@ -31,7 +31,7 @@ bool queue_commit(int fd, int ready_mode, deadline by, struct err *err)
     }
     if (fault("queue.fchmod") || fchmod(fd, (mode_t)ready_mode) != 0)
         return err_sys(err, "complete queue file");
-    pool_run(sync_file, &job);
+    pool_run_brief(sync_file, &job);
     if (job.error != 0) {
         errno = job.error;
         return err_sys(err, "write queue file to disk");

@@ -1,8 +1,9 @@
 /* mail/queue/commit.h - making a message durable: the one place where "accepted" becomes true.
  *
  * Order (architecture section 3): the file has its final name; fchmod to its ready mode on the calling thread; then fsync
- * on a helper thread; then success.  The queue of pending commits is bounded: beyond COMMIT_MOST callers wait here, so
- * sockets are not read.  EIO or ENOSPC is final for that file: the caller unlinks it and answers 451. */
+ * on a helper thread, or in place while there is nobody else to serve; then success.  The queue of pending commits is
+ * bounded: beyond COMMIT_MOST callers wait here, so sockets are not read.  EIO or ENOSPC is final for that file: the
+ * caller unlinks it and answers 451. */
 #ifndef MAIL_QUEUE_COMMIT_H
 #define MAIL_QUEUE_COMMIT_H
 

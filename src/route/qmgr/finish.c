@@ -151,7 +151,7 @@ struct unlinking {
     size_t count;
 };
 
-/* Runs on a helper thread. */
+/* May run on a helper thread. */
 static void unlink_all(void *arg)
 {
     struct unlinking *u = arg;
@@ -183,7 +183,7 @@ static void remove_doomed(void)
 
         doomed.messages = NULL;
         doomed.count = doomed.cap = 0;
-        pool_run(unlink_all, &u);
+        pool_run_brief(unlink_all, &u);
         for (size_t i = 0; i < u.count; i++) {
             removed(u.messages[i], u.failures[i]);
         }
