@@ -103,7 +103,7 @@ class Order:
     def delivered(self) -> Found:
         """A recipient is marked when the delivery is durable."""
         found = Found()
-        for mark in self.trace.of("local", "write") + self.trace.of("virtual", "write") + self.trace.of("smtp", "write"):
+        for mark in [call for program in ("local", "virtual", "smtp") for call in self.trace.of(program, "pwrite64")]:
             if match := re.match(r'\d+<[^>]*/active/(\w+)>, "D", 1', mark.args):
                 program = self.trace.program(mark.pid)
                 found.check(f"{match[1]} by {program}", self._by_smtp(match[1], mark) if program == "smtp" else self._by_agent(match[1], mark))

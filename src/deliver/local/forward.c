@@ -12,14 +12,14 @@
 void forward_read_marks(struct delivery *d)
 {
     struct err err;
-    AUTO_QUEUE_READER struct queue_reader *reader = agent_content(d->request, &err);
+    AUTO_QUEUE_READER struct queue_reader *reader = agent_content(d->request);
     AUTO_BUF struct buf lower = BUF_INIT(64 * 1024);
     static char mark;
     slice text, name, value;
     enum header_kind kind;
     bool ends;
 
-    while (reader != NULL && queue_reader_text(reader, &text, &ends, &err) == RECORD_READ && text.n > 0)
+    while (queue_reader_text(reader, &text, &ends, &err) == RECORD_READ && text.n > 0)
         if (header_line_parse(text, &name, &kind, &value) && kind == HEADER_DELIVERED_TO &&
             table_fold(slice_trim(value), &lower))
             (void)map_set(&d->delivered, buf_slice(&lower), &mark);
@@ -133,9 +133,7 @@ static bool write_content(struct submission *s, struct delivery *d, const struct
         (world.mark_forwards &&
          !submit_recordf(s, d->request->by, err, RECORD_TEXT, "Delivered-To: %.*s", S_ARG(g->delivered_to))))
         return false;
-    reader = agent_content(d->request, err);
-    if (reader == NULL)
-        return false;
+    reader = agent_content(d->request);
     while ((got = queue_reader_text(reader, &text, &ends, err)) == RECORD_READ)
         if (!submit_record(s, ends ? RECORD_TEXT : RECORD_LONG_TEXT, text, d->request->by, err))
             return false;

@@ -120,14 +120,12 @@ static enum body_end send_changed(struct agent_request *r, struct connection *c,
 
 enum body_end body_send(struct agent_request *r, struct connection *c, struct err *err)
 {
-    AUTO_QUEUE_READER struct queue_reader *reader = agent_content(r, err);
+    AUTO_QUEUE_READER struct queue_reader *reader = agent_content(r);
     int limit = c->settings->line_length_limit;
     struct body b = {.c = c, .line_most = limit > 0 ? (size_t)limit : SIZE_MAX, .at_start = true};
     const struct way wire = {put_text, &b};
     enum body_end end;
 
-    if (reader == NULL)
-        return BODY_CORRUPT;
     end = content_is_changed(c->settings) ? send_changed(r, c, reader, &wire, err) : send_to(r, c, reader, &wire, err);
     if (end == BODY_SENT && !b.at_start && !put(&b, S("\r\n"), err))
         return BODY_LOST;

@@ -146,11 +146,7 @@ void agent_destination_failed(struct agent_request *r, const struct outcome *o)
         r->answer = a;
 }
 
-struct queue_reader *agent_content(struct agent_request *r, struct err *err)
+struct queue_reader *agent_content(struct agent_request *r)
 {
-    if (lseek(r->fd, r->wire.offset, SEEK_SET) < 0) {
-        (void)err_sys(err, "seek in %s", r->path);
-        return NULL;
-    }
-    return queue_reader_open(r->fd, r->path, 0);
+    return queue_reader_open_at(r->fd, r->wire.offset, r->path, 0);
 }

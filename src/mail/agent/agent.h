@@ -53,8 +53,8 @@ void agent_report_expansion(struct agent_request *r, size_t index, const struct 
 /* The destination as a whole failed (connection refused, host not found): qmgr throttles it with this reason. */
 void agent_destination_failed(struct agent_request *r, const struct outcome *outcome);
 
-/* A reader at the start of the message content (offset of the request). NULL: *ERR. */
-struct queue_reader *agent_content(struct agent_request *r, struct err *err);
+/* A reader at the start of the message content (offset of the request). */
+struct queue_reader *agent_content(struct agent_request *r);
 
 /* Marks the queue file corrupt (fchmod 0400, "warning: corrupted queue file: active/ID"): qmgr sets it aside when the
  * recipients that wait have been reported. */

@@ -247,12 +247,10 @@ void command_run(const struct command_job *job, int content_fd, struct command_r
     (void)signal(SIGPIPE, SIG_IGN);
     if (job->arguments < 1 || job->texts.count < job->arguments)
         (void)snprintf(out->trouble, sizeof out->trouble, "no program to start");
-    else if (lseek(content_fd, job->content_offset, SEEK_SET) < 0)
-        (void)not_begun(out, "seek in the queue file");
     else
         begun = begin(job, &w, out);
     if (begun) {
-        w.content = queue_reader_open(content_fd, "queue file", 0);
+        w.content = queue_reader_open_at(content_fd, job->content_offset, "queue file", 0);
         w.until_us = clock_monotonic_us() + job->time_limit_us;
         (void)buf_add(&w.waiting, slice_text(job->head));
         watch(&w, out);

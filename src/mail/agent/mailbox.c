@@ -77,14 +77,11 @@ static bool sink_put(struct sink *s, slice text, struct err *err)
 /* In mailbox files a line that looks like the start of a message gets a '>'. */
 static bool write_content(const struct mailbox_job *job, int content_fd, struct sink *to, struct err *err)
 {
-    AUTO_QUEUE_READER struct queue_reader *reader = NULL;
+    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open_at(content_fd, job->content_offset, "queue file", 0);
     bool at_start = true, ends;
     enum record_got got;
     slice text;
 
-    if (lseek(content_fd, job->content_offset, SEEK_SET) < 0)
-        return err_sys(err, "seek in the queue file");
-    reader = queue_reader_open(content_fd, "queue file", 0);
     while ((got = queue_reader_text(reader, &text, &ends, err)) == RECORD_READ) {
         bool quote = job->kind == MAILBOX_FILE && at_start && slice_starts(text, S("From "));
 

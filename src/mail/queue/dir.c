@@ -243,7 +243,7 @@ bool queue_mark(int fd, int64_t offset, char from, char to, struct err *err)
         return err_sys(err, "read queue file at offset %lld", (long long)offset);
     if (n == 0 || there != from)
         return err_set(err, ERR_CORRUPT, "no record of type %c at offset %lld", from, (long long)offset);
-    if (lseek(fd, offset, SEEK_SET) < 0 || fault("queue.mark") || write(fd, &to, 1) != 1)
+    if (fault("queue.mark") || pwrite(fd, &to, 1, offset) != 1)
         return err_sys(err, "update queue file at offset %lld", (long long)offset);
     return true;
 }

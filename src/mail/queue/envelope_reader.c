@@ -133,9 +133,8 @@ static bool read_all(struct walk *w, int fd, struct envelope *out, struct envelo
     struct envelope e = {0};
     bool read;
 
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return err_sys(w->err, "%s: seek", w->path);
-    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open(fd, w->path, 0);
+    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open_at(fd, 0, w->path, 0);
+
     w->reader = reader;
     w->e = &e;
     read = walk_records(w, &e.size);
@@ -203,9 +202,7 @@ bool envelope_read_more(int fd, const char *path, struct arena *arena, size_t mo
         return true;
     if (!read_size(&w, fd, &size))
         return false;
-    if (lseek(fd, cursor->next_offset, SEEK_SET) < 0)
-        return err_sys(err, "%s: seek", path);
-    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open(fd, path, 0);
+    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open_at(fd, cursor->next_offset, path, 0);
     w.reader = reader;
     w.segment = RESUMED;
     if (!walk_records(&w, &size))

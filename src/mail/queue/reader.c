@@ -8,11 +8,11 @@
 #include "core/base/cut.h"
 #include "core/base/fault.h"
 
-enum { READ_BYTES = 4096, REVERSE_JUMPS_MOST = 10000 };
+enum { READ_BYTES = 16384, STREAM_READ_BYTES = 4096, REVERSE_JUMPS_MOST = 10000 };
 
 struct queue_reader {
     int fd;
-    bool follow;
+    bool follow, is_stream; /* a pipe, or read on from where FD stands */
     size_t limit;
     int64_t base;      /* file offset of bytes[0] */
     size_t at, filled; /* next byte, bytes there */
@@ -22,17 +22,28 @@ struct queue_reader {
     char bytes[READ_BYTES];
 };
 
-struct queue_reader *queue_reader_open(int fd, const char *name, size_t limit)
+struct queue_reader *queue_reader_open_at(int fd, int64_t start, const char *name, size_t limit)
 {
-    struct queue_reader *r = xcalloc(1, sizeof *r);
-    off_t start = lseek(fd, 0, SEEK_CUR);
+    struct queue_reader *r = xmalloc(sizeof *r);
 
     r->fd = fd;
     r->follow = true;
+    r->is_stream = false;
     r->limit = limit == 0 || limit > RECORD_MOST_BYTES ? RECORD_MOST_BYTES : limit;
-    r->base = start < 0 ? 0 : start; /* a pipe: offsets count from here */
+    r->base = start;
+    r->at = r->filled = 0;
+    r->reverse_jumps = 0;
     buf_init(&r->long_data, RECORD_MOST_BYTES);
     (void)snprintf(r->name, sizeof r->name, "%s", name);
+    return r;
+}
+
+struct queue_reader *queue_reader_open(int fd, const char *name, size_t limit)
+{
+    off_t start = lseek(fd, 0, SEEK_CUR);
+    struct queue_reader *r = queue_reader_open_at(fd, start < 0 ? 0 : start, name, limit); /* a pipe's offsets count from here */
+
+    r->is_stream = true;
     return r;
 }
 
@@ -65,7 +76,7 @@ bool queue_reader_seek(struct queue_reader *r, int64_t offset, struct err *err)
         r->at = (size_t)(offset - r->base);
         return true;
     }
-    if (lseek(r->fd, offset, SEEK_SET) < 0)
+    if (r->is_stream && lseek(r->fd, offset, SEEK_SET) < 0)
         return err_sys(err, "%s: seek to %lld", r->name, (long long)offset);
     r->base = offset;
     r->at = r->filled = 0;
@@ -74,6 +85,13 @@ bool queue_reader_seek(struct queue_reader *r, int64_t offset, struct err *err)
 
 /* FILLED: at least one byte is there. */
 enum fill { FILLED, FILL_END, FILL_FAILED };
+
+static ssize_t read_bytes(struct queue_reader *r)
+{
+    if (fault("queue.read"))
+        return -1;
+    return r->is_stream ? read(r->fd, r->bytes, STREAM_READ_BYTES) : pread(r->fd, r->bytes, sizeof r->bytes, r->base);
+}
 
 static enum fill fill(struct queue_reader *r, struct err *err)
 {
@@ -84,7 +102,7 @@ static enum fill fill(struct queue_reader *r, struct err *err)
     r->base += (int64_t)r->filled;
     r->at = r->filled = 0;
     do
-        n = fault("queue.read") ? -1 : read(r->fd, r->bytes, sizeof r->bytes);
+        n = read_bytes(r);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
         (void)err_sys(err, "%s: read", r->name);

@@ -1,7 +1,8 @@
 /* mail/queue/reader.h - reads a queue file's records in logical order, following pointer records.
  *
- * Reads with read(2), 4096 bytes at a time, through a buffer of its own.  Never trusts the file: record length, pointer
- * targets and jump counts are bounded.  Blocks, does not suspend.  Source: queue-file.md sections 1, 5. */
+ * Reads 16384 bytes at a time, or 4096 from where FD stands (as pickup's system calls are written down), through a buffer of
+ * its own.  Never trusts the file: record length, pointer targets and jump counts are bounded.  Blocks, does not suspend.
+ * Source: queue-file.md sections 1, 5. */
 #ifndef MAIL_QUEUE_READER_H
 #define MAIL_QUEUE_READER_H
 
@@ -12,6 +13,8 @@ struct queue_reader;
 
 /* Reads from FD (not owned) at its current position.  NAME is for error texts; copied.  LIMIT: largest record (0: none). */
 struct queue_reader *queue_reader_open(int fd, const char *name, size_t limit);
+/* Likewise from START on, of a file; its position does not matter, and stays. */
+struct queue_reader *queue_reader_open_at(int fd, int64_t start, const char *name, size_t limit);
 void queue_reader_close(struct queue_reader *r);
 void queue_reader_auto_close(struct queue_reader **r);
 #define AUTO_QUEUE_READER CLEANUP(queue_reader_auto_close)

@@ -380,14 +380,11 @@ static bool write_original(struct page *g)
 {
     bool all, fault_told = g->r->kind == TEMPLATE_FAILURE || g->r->kind == TEMPLATE_DELAY;
     AUTO_BUF struct buf description = BUF_INIT(100), path = BUF_INIT(LINE_MOST_BYTES);
-    struct err damage;
 
     if (!g->r->has_envelope)
         return true;
     all = wants_all(g);
-    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open(g->r->fd, g->r->path, 0);
-    if (!queue_reader_seek(reader, g->r->envelope.size.data_offset, &damage))
-        return true;
+    AUTO_QUEUE_READER struct queue_reader *reader = queue_reader_open_at(g->r->fd, g->r->envelope.size.data_offset, g->r->path, 0);
     (void)buf_addf(&description, "%sMessage%s", fault_told ? "Undelivered " : "", all ? "" : " Headers");
     if (g->r->sender.n > 0)
         add_address(&path, g->r->sender);
