@@ -168,32 +168,48 @@ static bool take_mail_parameters(struct session *s, slice text)
     return false;
 }
 
+/* What the queue's file system said last.  Where there is plenty, that is believed for a second. */
+static struct {
+    int64_t free_bytes, asked_us;
+} room;
+
+enum { PLENTY = 10 };
+
+/* Are NEEDED bytes there?  *FREE_BYTES is set when not. */
+static bool has_room(int64_t needed, int64_t *free_bytes)
+{
+    int64_t now_us = clock_monotonic_us();
+    struct statvfs fs;
+
+    if (room.free_bytes / PLENTY >= needed && room.asked_us > now_us - SECONDS(1))
+        return true;
+    if (statvfs(".", &fs) != 0)
+        return true;
+    room.asked_us = now_us;
+    if (__builtin_mul_overflow((int64_t)fs.f_bavail, (int64_t)fs.f_frsize, &room.free_bytes))
+        room.free_bytes = INT64_MAX;
+    *free_bytes = room.free_bytes;
+    return room.free_bytes > 0 && room.free_bytes >= needed;
+}
+
 /* Message size and disk space.  False: a reply has been given. */
 static bool enough_room(struct session *s)
 {
     const struct params *c = s->world->params;
-    struct statvfs fs;
+    int64_t needed = c->message_size_limit + c->message_size_limit / 2, there;
 
     if (c->message_size_limit > 0 && s->t.announced_bytes > c->message_size_limit) {
         session_log_action(s, "reject", "MAIL", S("552 5.3.4 Message size exceeds fixed limit"), (slice){0});
         (void)session_say(s, "552 5.3.4 Message size exceeds fixed limit");
         return false;
     }
-    if (statvfs(".", &fs) == 0) {
-        int64_t free_bytes;
-        int64_t need = c->message_size_limit + c->message_size_limit / 2;
-
-        if (__builtin_mul_overflow((int64_t)fs.f_bavail, (int64_t)fs.f_frsize, &free_bytes))
-            free_bytes = INT64_MAX;
-        if (free_bytes == 0 || free_bytes < (need > c->queue_minfree ? need : c->queue_minfree)) {
-            s->t.sender = (slice){0}; /* it is not to be blamed */
-            session_log_action(s, "reject", "MAIL", S("452 4.3.1 Insufficient system storage"), (slice){0});
-            event_warning("not enough free space in mail queue: %lld bytes < 1.5*message size limit", (long long)free_bytes);
-            (void)session_say(s, "452 4.3.1 Insufficient system storage");
-            return false;
-        }
-    }
-    return true;
+    if (has_room(needed > c->queue_minfree ? needed : c->queue_minfree, &there))
+        return true;
+    s->t.sender = (slice){0}; /* it is not to be blamed */
+    session_log_action(s, "reject", "MAIL", S("452 4.3.1 Insufficient system storage"), (slice){0});
+    event_warning("not enough free space in mail queue: %lld bytes < 1.5*message size limit", (long long)there);
+    (void)session_say(s, "452 4.3.1 Insufficient system storage");
+    return false;
 }
 
 static bool mail_accept(struct session *s, slice arguments)
