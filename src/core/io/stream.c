@@ -62,6 +62,15 @@ struct stream *stream_open(int fd)
     return stream_pair(fd, fd);
 }
 
+struct stream *stream_of_socket(int fd)
+{
+    struct stream *s = xcalloc(1, sizeof *s);
+
+    s->read_fd = s->write_fd = fd;
+    s->drained = s->is_sole = true;
+    return s;
+}
+
 struct stream *stream_from_bytes(slice bytes)
 {
     struct stream *s = xcalloc(1, sizeof *s);
@@ -94,7 +103,10 @@ static void close_fd(const struct stream *s, int fd)
         if (flags >= 0)
             (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
     }
-    fd_close(fd);
+    if (s->is_sole)
+        fd_close_sole(fd);
+    else
+        fd_close(fd);
 }
 
 void stream_close(struct stream *s)

@@ -19,6 +19,9 @@ struct stream;
 /* Takes FD (made non-blocking here), which stream_close() closes.  For two descriptors (a pipe pair) see stream_pair. */
 struct stream *stream_open(int fd);
 struct stream *stream_pair(int read_fd, int write_fd);
+/* Likewise of a socket that core/net has just connected or accepted, and that no other process has: it is non-blocking, and
+ * the first read waits before it asks, since hardly anything can have come yet. */
+struct stream *stream_of_socket(int fd);
 /* Reads as BYTES and then end of file; what is written is thrown away.  Never suspends: for tests and fuzzers. */
 struct stream *stream_from_bytes(slice bytes);
 /* Closes without flushing; harmless on NULL. */

@@ -16,8 +16,8 @@ struct stream {
     struct err *write_failure;
     char *name;
     bool discarding;
-    bool eof, manual_flush, was_blocking;
-    bool drained; /* the last read got less than it asked for: another one now would only say EAGAIN */
+    bool eof, manual_flush, was_blocking, is_sole;
+    bool drained; /* nothing to read is expected: another read now would only say EAGAIN */
 };
 
 enum fill { FILL_FAILED, FILL_EOF, FILL_MORE };

@@ -119,7 +119,7 @@ bool endpoint_is_loopback(const struct endpoint *e)
 
 /* ---- the ends of a socket ---- */
 
-static bool is_inet(const struct endpoint *e)
+bool endpoint_is_inet(const struct endpoint *e)
 {
     return e->u.any.sa_family == AF_INET || e->u.any.sa_family == AF_INET6;
 }
@@ -128,7 +128,7 @@ bool endpoint_peer(int fd, struct endpoint *out)
 {
     struct endpoint e = {.bytes = sizeof e.u};
 
-    if (getpeername(fd, &e.u.any, &e.bytes) != 0 || !is_inet(&e))
+    if (getpeername(fd, &e.u.any, &e.bytes) != 0 || !endpoint_is_inet(&e))
         return false;
     endpoint_unmap(&e);
     *out = e;
@@ -139,7 +139,7 @@ bool endpoint_local(int fd, struct endpoint *out)
 {
     struct endpoint e = {.bytes = sizeof e.u};
 
-    if (getsockname(fd, &e.u.any, &e.bytes) != 0 || !is_inet(&e))
+    if (getsockname(fd, &e.u.any, &e.bytes) != 0 || !endpoint_is_inet(&e))
         return false;
     endpoint_unmap(&e);
     *out = e;

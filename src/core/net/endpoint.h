@@ -37,6 +37,7 @@ bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b); /* 
 bool endpoint_is_loopback(const struct endpoint *e);
 /* Turns ::ffff:192.0.2.1 into 192.0.2.1. */
 void endpoint_unmap(struct endpoint *e);
+bool endpoint_is_inet(const struct endpoint *e);
 /* getpeername / getsockname, unmapped.  False for sockets that are not inet. */
 bool endpoint_peer(int fd, struct endpoint *out);
 bool endpoint_local(int fd, struct endpoint *out);

@@ -187,9 +187,8 @@ void task_hurry(struct task *t, int fd, deadline by)
         task_due(t, by);
 }
 
-void fd_forget(int fd)
+static void forget(struct loop *l, int fd, bool closing_ends_watch)
 {
-    struct loop *l = loop_get();
     struct fd_slot *slot;
 
     if (fd < 0 || (size_t)fd >= l->fd_count)
@@ -200,22 +199,37 @@ void fd_forget(int fd)
         for (size_t i = 0; i < l->listener_count; i++)
             if (l->listeners[i] == fd)
                 l->listeners[i] = l->listeners[--l->listener_count];
-    /* Closing does not end the watch while another process has the open file too. */
-    if (slot->mode != FD_UNKNOWN && slot->mode != FD_ALWAYS_READY)
+    if (!closing_ends_watch && slot->mode != FD_UNKNOWN && slot->mode != FD_ALWAYS_READY)
         (void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     *slot = (struct fd_slot){0};
 }
 
-void fd_close(int fd)
+void fd_forget(int fd)
+{
+    forget(loop_get(), fd, false);
+}
+
+static void close_fd(int fd, bool is_sole)
 {
     int code = errno;
 
     if (fd < 0)
         return;
     if (loop_is_there())
-        fd_forget(fd);
+        forget(loop_get(), fd, is_sole);
     (void)close(fd);
     errno = code;
+}
+
+/* Closing does not end the watch while another process has the open file too. */
+void fd_close(int fd)
+{
+    close_fd(fd, false);
+}
+
+void fd_close_sole(int fd)
+{
+    close_fd(fd, true);
 }
 
 /* ---- listeners ---- */

@@ -65,6 +65,8 @@ MUST_CHECK bool task_wait_fd(int fd, enum fd_want want, deadline by, struct err 
 MUST_CHECK bool task_wait_fd_idle(int fd, enum fd_want want, deadline by, void (*idle)(void *arg), void *arg,
                                   struct err *err);
 void fd_close(int fd);
+/* The same of an open file that no other process has and no other descriptor stands for: a system call less. */
+void fd_close_sole(int fd);
 /* Forgets FD without closing, for one that is handed to another process. */
 void fd_forget(int fd);
 

@@ -94,6 +94,6 @@ struct connection *connection_open(const struct destination *d, const struct tar
         connection_close(c, false);
         return NULL;
     }
-    c->stream = stream_open(fd);
+    c->stream = stream_of_socket(fd);
     return greeted(c, d, errand, why);
 }

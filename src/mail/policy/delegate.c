@@ -150,7 +150,7 @@ static struct stream *connect_inet(const struct policy_server *s, const struct e
 
     endpoint_set_port(&to, s->port);
     fd = inet_connect(&to, NULL, by, err);
-    return fd < 0 ? NULL : stream_open(fd);
+    return fd < 0 ? NULL : stream_of_socket(fd);
 }
 
 static struct stream *connect_host(const struct policy_server *s, deadline by, struct err *err)
@@ -184,7 +184,7 @@ static struct stream *connect_server(void *arg, deadline by, struct err *err)
     if (s->is_local) {
         int fd = local_connect(s->endpoint, by, err);
 
-        stream = fd < 0 ? NULL : stream_open(fd);
+        stream = fd < 0 ? NULL : stream_of_socket(fd);
     } else {
         stream = connect_host(s, by, err);
     }

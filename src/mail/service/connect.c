@@ -61,7 +61,7 @@ static struct stream *connect_as(enum ipc_encoding e, const char *service_class,
             return NULL;
         }
     }
-    struct stream *s = stream_open(fd);
+    struct stream *s = stream_of_socket(fd);
     (void)snprintf(name, sizeof name, "%s socket", path);
     stream_set_name(s, name);
     if (protocol == NULL || expect_hello(e, s, protocol, by, err))

@@ -11,7 +11,7 @@ struct session {
     struct list node;
     int fd;           /* -1: a pair of descriptors */
     struct stream *stream;
-    bool passed;      /* with endpoints from somebody else */
+    bool has_client, has_server; /* as the socket or another process said */
     struct endpoint client, server;
 };
 

@@ -6,7 +6,7 @@
 #include "mail/events/events.h"
 #include "mail/service/inner.h"
 
-enum { BURST = 32 };
+enum { BURST = 32, PATIENCE = 4 };
 /* How long another process may take to pass a connection that it has announced. */
 #define PASS_US SECONDS(10)
 
@@ -66,7 +66,7 @@ static bool read_names(struct stream *s, deadline by, struct passed_names *n, st
 /* A bare address with a zone or the like cannot be shown; the socket itself knows better. */
 static void take_names(struct session *x, const struct passed_names *n)
 {
-    x->passed = endpoint_parse(buf_slice(&n->client_address), &x->client) &&
+    x->has_client = x->has_server = endpoint_parse(buf_slice(&n->client_address), &x->client) &&
                 set_port(&x->client, buf_slice(&n->client_port)) &&
                 endpoint_parse(buf_slice(&n->server_address), &x->server) &&
                 set_port(&x->server, buf_slice(&n->server_port));
@@ -110,9 +110,11 @@ static NOINLINE bool take_passed(struct session *x)
 
 static void serve_session(struct worker *w, struct session *x)
 {
-    if (strcmp(w->run.type, "pass") == 0 && !take_passed(x))
+    bool passed = strcmp(w->run.type, "pass") == 0;
+
+    if (passed && !take_passed(x))
         return;
-    x->stream = stream_open(x->fd);
+    x->stream = passed ? stream_open(x->fd) : stream_of_socket(x->fd);
     list_push_front(&w->sessions, &x->node);
     w->service->client(x->stream);
     list_remove(&x->node);
@@ -129,12 +131,14 @@ static void session_task(void *arg)
     worker_end(w);
 }
 
-static void begin_session(struct worker *w, int fd)
+static void begin_session(struct worker *w, int fd, const struct endpoint *client)
 {
     struct session *x = xcalloc(1, sizeof *x);
     struct err err;
 
     x->fd = fd;
+    x->client = *client;
+    x->has_client = endpoint_is_inet(client);
     worker_begin(w);
     if (group_spawn(&w->clients, "session", session_task, x, &err))
         return;
@@ -147,10 +151,11 @@ static void begin_session(struct worker *w, int fd)
 /* False: nobody is waiting any more. */
 static bool accept_one(struct listener *l)
 {
-    int fd = socket_accept(l->fd, NULL);
+    struct endpoint client;
+    int fd = socket_accept(l->fd, &client);
 
     if (fd >= 0) {
-        begin_session(l->worker, fd);
+        begin_session(l->worker, fd, &client);
         return true;
     }
     if (errno == EINTR || errno == ECONNABORTED)
@@ -159,17 +164,32 @@ static bool accept_one(struct listener *l)
     return false;
 }
 
+/* Up to MOST of those who wait; how many. */
+static int accept_some(struct listener *l, int most)
+{
+    int count = 0;
+
+    while (count < most && !l->worker->draining && !worker_is_full(l->worker) && accept_one(l))
+        count++;
+    return count;
+}
+
+/* Asking whether one more waits costs as much as accepting one.  So it is one in a turn while they come singly, and only when
+ * that has been so for some turns is it found out whether there are more. */
 void stream_listener(void *arg)
 {
     struct listener *l = arg;
+    int most = 1, full_turns = 0;
     struct err err;
 
     while (listener_wait(l)) {
-        int burst = BURST;
-
-        while (burst-- > 0 && !l->worker->draining && !worker_is_full(l->worker) && accept_one(l))
-            ;
-        if (burst < 0 && !task_yield(&err))
+        if (accept_some(l, most) < most) {
+            most = 1;
+            full_turns = 0;
+        } else if (++full_turns >= PATIENCE && most < BURST) {
+            most *= 2;
+        }
+        if (most == BURST && !task_yield(&err))
             break;
     }
     free(l);
@@ -187,15 +207,19 @@ void standalone_session(struct worker *w)
 
 bool service_endpoints(struct stream *s, struct endpoint *client, struct endpoint *server)
 {
+    bool has_client = false, has_server = false;
+
     LIST_EACH(each, &the_worker()->sessions)
     {
         const struct session *x = LIST_ENTRY(each, struct session, node);
 
-        if (x->stream != s || !x->passed)
+        if (x->stream != s)
             continue;
+        has_client = x->has_client;
+        has_server = x->has_server;
         *client = x->client;
         *server = x->server;
-        return true;
+        break;
     }
-    return endpoint_peer(stream_fd(s), client) && endpoint_local(stream_fd(s), server);
+    return (has_client || endpoint_peer(stream_fd(s), client)) && (has_server || endpoint_local(stream_fd(s), server));
 }

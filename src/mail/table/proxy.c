@@ -83,7 +83,7 @@ static struct stream *connect_once(deadline by, struct err *err)
 
     if (fd < 0)
         return NULL;
-    s = stream_open(fd);
+    s = stream_of_socket(fd);
     stream_set_name(s, "private/" PROXYMAP_SERVICE " socket");
     if (ipc_expect_hello(s, PROXYMAP_PROTOCOL, by, err))
         return s;

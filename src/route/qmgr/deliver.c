@@ -56,7 +56,7 @@ static struct stream *call_agent(struct transport *t)
         event_warning("connect to transport %s: %s", buf_text(&path), err.sys != 0 ? strerror(err.sys) : err.text);
         return NULL;
     }
-    s = stream_open(fd);
+    s = stream_of_socket(fd);
     (void)snprintf(name, sizeof name, "%s socket", buf_text(&path));
     stream_set_name(s, name);
     if (!ipc_expect_hello(s, DELIVERY_PROTOCOL, deadline_in(qmgr.params->daemon_timeout_us), &err)) {
