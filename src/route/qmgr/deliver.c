@@ -19,7 +19,7 @@
 #include "route/qmgr/state.h"
 
 enum {
-    MOST_ASKING = 2, /* connections of one transport on which no agent has said hello */
+    MOST_ASKING = 2, /* connections of one transport on which it is not known whether an agent is free */
     AGENT_ARENA_BYTES = 256 * 1024,
     ADDRESS_MOST = 16384,
 };
@@ -39,42 +39,77 @@ static void transport_failed(struct transport *t, const char *reason)
     deliver_set_timer();
 }
 
-/* ---- an agent's hello: the sign that one is free ---- */
+/* ---- connections ---- */
 
-static struct stream *call_agent(struct transport *t)
+struct call {
+    struct transport *transport;
+    struct stream *stream;
+    bool greeted;
+};
+
+static bool call_agent(struct call *c)
 {
     AUTO_BUF struct buf path = BUF_INIT(300);
     char name[128];
-    struct stream *s;
     struct err err;
     int fd;
 
-    (void)buf_addf(&path, "private/%s", t->name);
+    (void)buf_addf(&path, "private/%s", c->transport->name);
     /* Callers are many and agents few: it may take as long as deliveries take. */
     fd = local_connect(buf_text(&path), deadline_in(qmgr.params->daemon_timeout_us), &err);
     if (fd < 0) {
         event_warning("connect to transport %s: %s", buf_text(&path), err.sys != 0 ? strerror(err.sys) : err.text);
-        return NULL;
+        return false;
     }
-    s = stream_of_socket(fd);
+    c->stream = stream_of_socket(fd);
+    c->transport->calls++;
     (void)snprintf(name, sizeof name, "%s socket", buf_text(&path));
-    stream_set_name(s, name);
-    if (!ipc_expect_hello(s, DELIVERY_PROTOCOL, deadline_in(qmgr.params->daemon_timeout_us), &err)) {
-        event_warning("%s: %s", stream_name(s), err.text);
-        stream_close(s);
-        return NULL;
-    }
-    return s;
+    stream_set_name(c->stream, name);
+    return true;
 }
 
-static struct stream *meet_agent(struct transport *t)
+static void hang_up(struct call *c)
 {
-    struct stream *s = t->rest == DEAD ? NULL : call_agent(t);
+    if (c->stream == NULL)
+        return;
+    stream_close(c->stream);
+    c->stream = NULL;
+    c->transport->calls--;
+    c->transport->greeted -= c->greeted;
+}
 
+/* An agent's hello is the sign that one is free. */
+static bool hear_hello(struct call *c, struct err *err)
+{
+    struct transport *t = c->transport;
+
+    if (!c->greeted && !ipc_expect_hello(c->stream, DELIVERY_PROTOCOL, deadline_in(qmgr.params->daemon_timeout_us), err))
+        return false;
+    t->greeted += !c->greeted;
+    c->greeted = true;
+    if (t->greeted > t->greeted_most)
+        t->greeted_most = t->greeted;
+    return true;
+}
+
+/* While fewer deliveries are under way than agents have been seen at a time, one is free, and need not be waited for before
+ * it is told what to do: two wake-ups less. */
+static bool meet_agent(struct call *c)
+{
+    struct transport *t = c->transport;
+    bool is_free = t->calls < t->greeted_most, met;
+    struct err err;
+
+    met = t->rest != DEAD && call_agent(c);
+    if (met && !is_free && !hear_hello(c, &err)) {
+        event_warning("%s: %s", stream_name(c->stream), err.text);
+        hang_up(c);
+        met = false;
+    }
     t->asking--;
-    if (s == NULL && t->rest != DEAD)
+    if (!met && t->rest != DEAD)
         transport_failed(t, unavailable);
-    return s;
+    return met;
 }
 
 /* ---- the request ---- */
@@ -183,16 +218,18 @@ static char *blame(const struct delivery_answer *a)
     return xstrndup(buf_text(&text), text.n);
 }
 
-/* The agent has gone in the middle: what it has not marked as done is still to do. */
-static void agent_crashed(struct transport *t, struct entry *e)
+/* The agent has not come, or gone in the middle: what it has not marked as done is still to do. */
+static void agent_crashed(struct transport *t, struct entry *e, bool has_come)
 {
+    const char *reason = has_come ? unknown_error : unavailable;
     struct batch *b = e->owner;
     char path[QUEUE_PATH_MOST];
 
     if (t->rest != DEAD)
-        transport_failed(t, unknown_error);
-    event_warning("transport %s failure -- see a previous warning/fatal/panic logfile record for the problem description",
-                  t->name);
+        transport_failed(t, reason);
+    if (has_come)
+        event_warning("transport %s failure -- see a previous warning/fatal/panic logfile record for the problem description",
+                      t->name);
     AUTO_FD int fd = queue_path(&qmgr.layout, S(QUEUE_ACTIVE), message_id(b->message), path)
                          ? open(path, O_RDONLY | O_CLOEXEC)
                          : -1;
@@ -204,34 +241,37 @@ static void agent_crashed(struct transport *t, struct entry *e)
             continue;
         /* Should the retry transport be dead too, the recipients wait in it until it has rested. */
         entry_add(&b->message->scheduled,
-                     schedule_destination(retry, slice_text(unknown_error), slice_text(unknown_error)),
+                     schedule_destination(retry, slice_text(reason), slice_text(reason)),
                      &e->recipients[i], 1, b);
         b->entries++;
     }
     entry_release(e, clock_monotonic_us());
 }
 
-static void deliver_entry(struct transport *t, struct stream *s, struct entry *e)
+static void deliver_entry(struct call *c, struct entry *e)
 {
     AUTO_ARENA struct arena arena = ARENA_INIT(AGENT_ARENA_BYTES);
+    struct transport *t = c->transport;
     struct batch *b = e->owner;
     struct destination *d = e->destination;
     struct delivery_answer answer;
     struct err err;
 
-    if (send_request(s, e, &err) && read_answer(s, &arena, &answer, &err)) {
+    if (send_request(c->stream, e, &err) && hear_hello(c, &err) && read_answer(c->stream, &arena, &answer, &err)) {
         char *failure = blame(&answer);
 
-        stream_close(s);
+        hang_up(c);
         if (answer.result != 0)
             b->message->deferred = true;
         if (entry_finish(e, failure, clock_monotonic_us()))
             route_away_destination(d);
         free(failure);
     } else {
-        event_warning("%s: %s", stream_name(s), err.text);
-        stream_close(s);
-        agent_crashed(t, e);
+        bool has_come = c->greeted;
+
+        event_warning("%s: %s", stream_name(c->stream), err.text);
+        hang_up(c);
+        agent_crashed(t, e, has_come);
     }
     deliver_set_timer();
     deliver_kick(t);
@@ -241,17 +281,17 @@ static void deliver_entry(struct transport *t, struct stream *s, struct entry *e
 static void deliver_run(void *arg)
 {
     struct transport *t = arg;
-    struct stream *s = meet_agent(t);
+    struct call c = {.transport = t};
     struct entry *e;
 
-    if (s == NULL)
+    if (!meet_agent(&c))
         return;
     e = entry_choose(t, clock_monotonic_us());
     deliver_kick(t);
     if (e == NULL) /* it was taken away meanwhile */
-        stream_close(s);
+        hang_up(&c);
     else
-        deliver_entry(t, s, e);
+        deliver_entry(&c, e);
 }
 
 void deliver_kick(struct transport *t)

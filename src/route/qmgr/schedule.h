@@ -59,7 +59,11 @@ struct transport {
     struct heap_node rest_node;
     enum rest rest;
     char *reason;     /* when dead: "4.3.0 text" */
-    unsigned asking;  /* the driver's: connections on which no agent has said hello yet */
+    /* The driver's: */
+    unsigned asking;       /* connections for which there is no entry yet */
+    unsigned calls;        /* connections */
+    unsigned greeted;      /* those on which an agent has said hello */
+    unsigned greeted_most; /* as many agents as were there at a time */
 };
 
 struct destination {
