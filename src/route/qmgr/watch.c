@@ -29,6 +29,7 @@ struct folder {
 
 struct watch {
     void (*missed)(void);
+    struct timer pause;
     int fd;
     struct folder *folders; /* by the kernel's number of the watch */
     size_t folder_cap, folder_count;
@@ -159,10 +160,28 @@ static bool read_events(struct watch *w)
     return n > 0;
 }
 
+/* Each message that cleanup puts into incoming/ is an event, and a trigger tells of it anyhow.  So that not each of them wakes
+ * this process, events that follow others are looked at a little later, all in one go. */
+#define PAUSE_US MILLIS(50)
+
+static void on_events(int fd, void *arg);
+
+static void after_pause(void *arg)
+{
+    struct watch *w = arg;
+    struct err err;
+
+    if (read_events(w) || !fd_watch(w->fd, on_events, w, &err))
+        timer_set(&w->pause, deadline_in(PAUSE_US), after_pause, w);
+}
+
 static void on_events(int fd, void *arg)
 {
-    (void)fd;
-    (void)read_events(arg);
+    struct watch *w = arg;
+
+    (void)read_events(w);
+    fd_forget(fd);
+    timer_set(&w->pause, deadline_in(PAUSE_US), after_pause, w);
 }
 
 struct watch *watch_open(void (*missed)(void), struct err *err)

@@ -2,8 +2,9 @@
  *
  * By inotify: names that come, go or change in a queue and its folders of one letter.  What the kernel cannot tell (too
  * many folders, too many events) ends in a call for another look at everything.  What is told of several queues comes
- * in the order in which it happened.  A watch belongs to one loop, and lives as long as the process; its callbacks come
- * from the loop (or from watch_catch_up) and must not suspend.  Depends on: core/run, mail/queue. */
+ * in the order in which it happened, what follows other events up to 50 ms late.  A watch belongs to one loop, and lives as
+ * long as the process; its callbacks come from the loop (or from watch_catch_up) and must not suspend.  Depends on:
+ * core/run, mail/queue. */
 #ifndef ROUTE_QMGR_WATCH_H
 #define ROUTE_QMGR_WATCH_H
 
