@@ -253,7 +253,8 @@ def test_reload(where: str) -> None:
 @pytest.mark.parametrize("where", BOTH_OURS)
 def test_stop(where: str) -> None:
     """Those in the middle of a message finish it, the others are told to go."""
-    with make(where, [*MAIN, "virtual_mailbox_domains =", "local_recipient_maps = static:x", "stop_time_limit = 300s"]) as system, sessions(system_started(system), MANY) as clients:
+    patient = ["stop_time_limit = 300s", "stop_silence_limit = 300s"]
+    with make(where, [*MAIN, "virtual_mailbox_domains =", "local_recipient_maps = static:x", *patient]) as system, sessions(system_started(system), MANY) as clients:
         in_a_message(clients)
         stop = system.spawn(["postfix", "stop"])
         assert all(one.reply().startswith("421 4.3.2 ") and one.reply() == "" for n, one in enumerate(clients) if n % 10 > 2)

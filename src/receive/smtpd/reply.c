@@ -6,15 +6,16 @@
 #include "receive/smtpd/session.h"
 
 enum { REPLY_MOST = 1000, REPLY_BYTES = 64 * 1024 };
-/* How long a client in the middle of a message may be silent when the mail system is stopped. */
-#define SILENCE_US SECONDS(5)
 
 deadline session_by(const struct session *s)
 {
-    int64_t most_us = service_params_now()->smtpd_timeout_us;
+    const struct params *c = service_params_now();
+    int64_t most_us = c->smtpd_timeout_us;
 
     (void)s;
-    return task_deadline_in(service_is_stopping() && most_us > SILENCE_US ? SILENCE_US : most_us);
+    if (service_is_stopping() && most_us > c->stop_silence_limit_us)
+        most_us = c->stop_silence_limit_us;
+    return task_deadline_in(most_us);
 }
 
 /* soft_bounce: nothing is refused for good.  TEXT begins with a reply code. */
