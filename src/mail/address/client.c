@@ -6,6 +6,7 @@
 #include "core/base/list.h"
 #include "core/base/map.h"
 #include "mail/service/connect.h"
+#include "mail/service/service.h"
 #include "mail/syntax/address.h"
 
 /* Recent answers; the oldest goes when there are too many. */
@@ -33,7 +34,7 @@ struct address_client *address_client_new(void)
 {
     struct address_client *c = xcalloc(1, sizeof *c);
 
-    c->links = link_pool_new("private", REWRITE_SERVICE, REWRITE_PROTOCOL);
+    c->links = link_pool_new("private", service_params()->rewrite_service_name, REWRITE_PROTOCOL);
     map_init(&c->cache);
     list_init(&c->ages);
     return c;
@@ -112,7 +113,7 @@ static bool ask(struct address_client *c, const struct ipc_shape *ask_shape, con
 
     while (!link_call(c->links, ask_shape, question, answer_shape, answer, arena, by, err)) {
         if (err->kind == ERR_CANCELLED || err->kind == ERR_LIMIT || deadline_passed(by))
-            return err_note(err, "problem talking to service %s", REWRITE_SERVICE);
+            return err_note(err, "problem talking to service %s", service_params()->rewrite_service_name);
         if (!task_sleep(deadline_sooner(by, deadline_in(RETRY_US)), &slept)) {
             *err = slept;
             return false;

@@ -42,7 +42,7 @@ bool submit_begin(struct submission *s, int64_t flags, deadline by, struct err *
 {
     const struct cleanup_ask ask = {.flags = flags};
 
-    *s = (struct submission){.stream = service_connect("public", CLEANUP_SERVICE, NULL, by, err)};
+    *s = (struct submission){.stream = service_connect("public", service_params()->cleanup_service_name, NULL, by, err)};
     if (s->stream == NULL)
         return false;
     if (read_hello(s, S(CLEANUP_PROTOCOL), by, err) && ipc_write(s->stream, &cleanup_ask_shape, &ask, by, err))
@@ -88,14 +88,28 @@ bool submit_begin_drop(struct submission *s, const char *program, deadline by, s
     return false;
 }
 
-int64_t submit_autodetects_utf8(slice mail_class)
+static bool has_word(const char *text, slice wanted)
 {
-    slice list = slice_text(service_params()->smtputf8_autodetect_classes), word;
+    slice list = slice_text(text), word;
 
     while (cut_word(&list, ", \t\r\n", &word))
-        if (slice_eq_case(word, mail_class) || slice_eq_case(word, S("all")))
-            return CLEANUP_AUTOUTF8;
-    return 0;
+        if (slice_eq_case(word, wanted))
+            return true;
+    return false;
+}
+
+int64_t submit_autodetects_utf8(slice mail_class)
+{
+    const char *classes = service_params()->smtputf8_autodetect_classes;
+
+    return has_word(classes, mail_class) || has_word(classes, S("all")) ? CLEANUP_AUTOUTF8 : 0;
+}
+
+int64_t submit_notice_flags(slice mail_class)
+{
+    bool filtered = has_word(service_params()->internal_mail_filter_classes, mail_class);
+
+    return CLEANUP_FROM_NOTICE | (filtered ? CLEANUP_FILTER | CLEANUP_MILTER : 0);
 }
 
 /* A stream error is cleanup's doing, and its status may still be there to be read.  Our own cancelling is not. */

@@ -23,6 +23,8 @@ MUST_CHECK bool submit_begin_drop(struct submission *s, const char *program, dea
 /* CLEANUP_AUTOUTF8 if smtputf8_autodetect_classes has CLASS ("sendmail", "smtpd" ...), else 0: whether cleanup is to find out by
  * itself that a message needs SMTPUTF8. */
 int64_t submit_autodetects_utf8(slice mail_class);
+/* CLEANUP_FROM_NOTICE, and the flags of content checks if internal_mail_filter_classes has CLASS ("bounce", "notify"). */
+int64_t submit_notice_flags(slice mail_class);
 /* One record.  After a write error (cleanup has given up early) it keeps returning true and drops data: the status comes
  * from submit_finish(). */
 MUST_CHECK bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err);
@@ -42,7 +44,7 @@ void submit_cancel(struct submission *s);
 struct notice_options {
     slice sender, recipient; /* internal form */
     int trace_flags;
-    int64_t cleanup_flags; /* CLEANUP_FROM_NOTICE */
+    int64_t cleanup_flags; /* submit_notice_flags() */
     bool smtputf8;
 };
 /* "double-bounce@host": the sender of notices to the postmaster; mail for it ends here. */

@@ -114,7 +114,7 @@ static bool post(const struct transcript *t, const struct transcript_notice *n, 
         .sender = buf_slice(&sender),
         .recipient = slice_text((t->errors & t->wanted & NOTICE_BOUNCE) != 0 ? p->bounce_notice_recipient
                                                                              : p->error_notice_recipient),
-        .cleanup_flags = CLEANUP_FROM_NOTICE,
+        .cleanup_flags = submit_notice_flags(S("notify")),
     };
     if (!submit_notice(&s, &o, by, err))
         return false;

@@ -7,7 +7,6 @@
 
 #include "core/ipc/message.h"
 
-#define CLEANUP_SERVICE "cleanup"
 #define CLEANUP_PROTOCOL "cleanup_protocol"
 
 #define CLEANUP_HELLO_FIELDS(F) F(text, protocol) F(text, queue_id)

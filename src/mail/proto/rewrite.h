@@ -4,7 +4,6 @@
 
 #include "core/ipc/message.h"
 
-#define REWRITE_SERVICE "rewrite"
 #define REWRITE_PROTOCOL "trivial_rewrite_protocol"
 
 #define REWRITE_ASK_FIELDS(F) F(text, request) F(text, rule) F(text, address)      /* rewrite; local | remote; external form */

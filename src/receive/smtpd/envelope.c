@@ -97,7 +97,7 @@ static bool begin_submission(struct session *s, struct err *err)
                     (s->t.smtputf8 ? CLEANUP_SMTPUTF8 : 0) | submit_autodetects_utf8(S("smtpd"));
 
     if (!s->world->standalone)
-        return submit_begin(&s->t.submission, flags, ipc_by(s), err) || err_note(err, "connect to %s", CLEANUP_SERVICE);
+        return submit_begin(&s->t.submission, flags, ipc_by(s), err) || err_note(err, "connect to %s", s->world->params->cleanup_service_name);
     (void)buf_addf(&postdrop, "%s/postdrop", s->world->params->command_directory);
     return submit_begin_drop(&s->t.submission, buf_text(&postdrop), ipc_by(s), err);
 }

@@ -32,7 +32,7 @@ static bool send(struct report *r, enum audience a, slice to, size_t from, size_
     const struct notice_options options = {
         .sender = a == FOR_SENDER ? S("") : buf_slice(&double_bounce),
         .recipient = to,
-        .cleanup_flags = CLEANUP_FROM_NOTICE,
+        .cleanup_flags = submit_notice_flags(S("bounce")),
         .smtputf8 = (r->smtputf8 & 1) != 0,
     };
     int64_t status = 0;
