@@ -59,6 +59,8 @@ struct dns_answer {
 slice dns_why(const struct dns_answer *answer);
 /* "MX", "AAAA", ... */
 const char *dns_type_name(enum dns_type type);
+/* Adds "name. ttl IN type [preference] value", as zone files have it. */
+void dns_record_print(const struct dns_record *r, struct buf *out);
 
 /* NAME has no NUL; a final dot is allowed.  No search list is applied. */
 MUST_CHECK enum dns_got dns_lookup(struct dns *d, slice name, enum dns_type type, struct arena *arena, deadline by,

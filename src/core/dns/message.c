@@ -362,3 +362,18 @@ const char *dns_type_name(enum dns_type type)
     }
     return "?";
 }
+
+void dns_record_print(const struct dns_record *r, struct buf *out)
+{
+    char address[ENDPOINT_TEXT];
+
+    (void)buf_addf(out, "%.*s. %u IN %s ", S_ARG(r->name), r->ttl, dns_type_name(r->type));
+    if (r->type == DNS_A || r->type == DNS_AAAA) {
+        endpoint_print(&r->address, address);
+        (void)buf_add_text(out, address);
+        return;
+    }
+    if (r->type == DNS_MX)
+        (void)buf_addf(out, "%u ", r->preference);
+    (void)buf_addf(out, "%.*s%s", S_ARG(r->text), r->type == DNS_TXT ? "" : ".");
+}

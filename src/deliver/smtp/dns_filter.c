@@ -1,22 +1,6 @@
 #include "deliver/smtp/search.h"
 #include "mail/events/events.h"
 
-/* "name. ttl IN type [preference] value", as zone files have it. */
-static void print_record(const struct dns_record *r, struct buf *out)
-{
-    char address[ENDPOINT_TEXT];
-
-    (void)buf_addf(out, "%.*s. %u IN %s ", S_ARG(r->name), r->ttl, dns_type_name(r->type));
-    if (r->type == DNS_A || r->type == DNS_AAAA) {
-        endpoint_print(&r->address, address);
-        (void)buf_add_text(out, address);
-        return;
-    }
-    if (r->type == DNS_MX)
-        (void)buf_addf(out, "%u ", r->preference);
-    (void)buf_addf(out, "%.*s.", S_ARG(r->text));
-}
-
 enum verdict { KEEP, IGNORE, UNUSABLE };
 
 static enum verdict judge(const struct settings *s, const struct dns_record *r)
@@ -24,7 +8,7 @@ static enum verdict judge(const struct settings *s, const struct dns_record *r)
     AUTO_BUF struct buf text = BUF_INIT(4096), action = BUF_INIT(4096);
     struct err err;
 
-    print_record(r, &text);
+    dns_record_print(r, &text);
     switch (client_map_get(s, MAP_DNS_REPLY, buf_slice(&text), &action, &err)) {
     case TABLE_NOT_FOUND:
         return KEEP;

@@ -78,8 +78,11 @@ static slice reason(struct walk *w, slice name)
     AUTO_BUF struct buf text = BUF_INIT(REASON_MOST);
     struct dns_answer answer;
 
-    if (domain_ask(w, name, DNS_TXT, &answer) != DNS_FOUND)
+    if (domain_ask(w, name, DNS_TXT, &answer) != DNS_FOUND) {
+        if (w->dns_filtered)
+            walk_warn(w, "%.*s: TXT lookup error: DNS reply filter drops all results", S_ARG(name));
         return S("");
+    }
     for (const struct dns_record *r = answer.records; r != NULL; r = r->next) {
         slice joint = r == answer.records ? S("") : S(" / ");
 

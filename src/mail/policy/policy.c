@@ -111,6 +111,7 @@ static bool open_tables(struct policy *p, struct buf *warnings, struct err *err)
         {&p->recipient_canonical, "recipient_canonical_maps", c->recipient_canonical_maps},
         {&p->sender_canonical, "sender_canonical_maps", c->sender_canonical_maps},
         {&p->rbl_replies, "rbl_reply_maps", c->rbl_reply_maps},
+        {&p->dns_filter, "smtpd_dns_reply_filter", c->smtpd_dns_reply_filter},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

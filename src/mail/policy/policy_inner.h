@@ -22,7 +22,7 @@ struct policy {
     struct restriction_class *classes;
     size_t class_count;
     struct match_list *clients[POLICY_CLIENT_LISTS], *forbidden_commands, *mx_backup_networks, *logged_permits;
-    struct tables *rbl_replies;
+    struct tables *rbl_replies, *dns_filter;
     struct tables *local_recipients, *virtual_aliases, *virtual_mailboxes, *relay_recipients;
     struct link_pool *verify;
     struct tables *canonical, *recipient_canonical, *sender_canonical;

@@ -70,7 +70,7 @@ static bool find_servers(struct walk *w, const struct target *t, struct dns_answ
         return true;
     if (got == DNS_TRY_AGAIN || type == DNS_NS)
         walk_warn(w, "Unable to look up %s host for %.*s: %.*s", dns_type_name(type), S_ARG(t->name),
-                  S_ARG(dns_why(out)));
+                  S_ARG(w->dns_filtered ? S("DNS reply filter policy") : dns_why(out)));
     out->records = NULL;
     return got != DNS_TRY_AGAIN && type == DNS_MX;
 }

@@ -24,6 +24,7 @@ struct walk {
     struct walk_subject subject; /* of "reject", "defer": the list's own, or that of the table that names them */
     struct policy_deferral if_reject;
     bool warn_if_reject;
+    bool dns_filtered; /* smtpd_dns_reply_filter has left nothing of the last answer */
     int depth;
     /* Walks the restrictions that an access table's value names; TABLE is for messages.  By pointer, since the walker
      * of lists stands above the restrictions. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .run import Case
+from .run import SENDER, Case
 from .server import TCP
 
 ZONE = [
@@ -379,7 +379,21 @@ SAID_IN_ORDER = [
     Case("a warning between two", [RCPT + "check_sender_access static:{WARN a}, reject_rbl_client down.test, check_sender_access static:{INFO b}, reject"]),
 ]
 
-ALL = [*FOOTERS, *ROUTED, *EARLY, *VERP, *SAID_IN_ORDER, *DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
+
+def filtered(restrictions: str, pattern: str = "{/./ IGNORE}", sender: str = SENDER) -> Case:
+    return Case(f"{restrictions} from {sender} through {pattern}", [f"smtpd_dns_reply_filter = pcre:{{{pattern}}}", RCPT + restrictions], sender=sender)
+
+
+FILTERED = [
+    *map(filtered, ("reject_rbl_client rbl.test, reject", "reject_unknown_sender_domain", "reject_unknown_helo_hostname", "check_sender_mx_access static:DEFER, reject",
+                    "permit_dnswl_client rbl.test, reject")),
+    filtered("reject_rbl_client rbl.test=127.0.0.10, reject", "{/127.0.0.10$$/ ignore}"), filtered("reject_rbl_client rbl.test", "{/ TXT / ignore}"),
+    filtered("reject_unknown_sender_domain", "{/ A / ignore}", "a@aonly.test"), filtered("reject_unknown_sender_domain", "{/./ OK}"),
+    filtered("check_sender_ns_access static:DEFER, reject", sender="a@deep.test"), filtered("reject_unknown_sender_domain, reject", sender="a@servfail.test"),
+    Case("a filter that cannot be asked", ["smtpd_dns_reply_filter = fail:x", RCPT + "reject_unknown_sender_domain"]),
+]
+
+ALL = [*FILTERED, *FOOTERS, *ROUTED, *EARLY, *VERP, *SAID_IN_ORDER, *DOMAINS, *GREETINGS, *CLIENTS, *LISTS, *SERVERS, *BACKUPS, *ORDER, *POLICY, *SETTINGS, *LIMITS]
 
 # Settings at which Debian's dies, again and again; ours says 451 and logs why.
 BAD = {
