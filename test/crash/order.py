@@ -7,6 +7,7 @@ Files are known by the paths that `strace -y` shows beside descriptors, messages
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -65,8 +66,14 @@ def unsettled(calls: list[Call], name: str, before: Call, *, mode: str = "") -> 
 class Order:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self._cleanup = trace.of("cleanup")
+        self._of: dict[str, list[Call]] = {}
+        self._cleanup = self._calls("cleanup")
         self._texts = [call for call in self._cleanup if re.search("/(incoming|active)/", path_of_fd(call)) and call.name == "write"]
+
+    def _calls(self, program: str) -> list[Call]:
+        if program not in self._of:
+            self._of[program] = self.trace.of(program)
+        return self._of[program]
 
     def by_smtp(self) -> Found:
         found = Found()
@@ -96,10 +103,6 @@ class Order:
                 found.check(gone.args, unsettled(self._cleanup, f"/{made[-1]}", gone, mode="0700") if made else "nothing was made of it")
         return found
 
-    def marks(self, queue_id: str) -> list[Call]:
-        """Where a recipient of the message was marked done."""
-        return [call for call in about(self.trace.calls, f"/{queue_id}", "write", "pwrite64") if re.match(r'\d+<[^>]*>, "D", 1', call.args)]
-
     def delivered(self) -> Found:
         """A recipient is marked when the delivery is durable."""
         found = Found()
@@ -110,17 +113,22 @@ class Order:
         return found
 
     def _by_agent(self, queue_id: str, mark: Call) -> str | None:
-        """A mailbox, a Maildir, or a message that was made of it."""
-        own = self.trace.of(self.trace.program(mark.pid))  # children with the rights of the mailbox's owner write it
-        put = [call for call in own if call.name == "write" and call.began < mark.began and path_of_fd(call).startswith("/")
+        """A mailbox, a Maildir, or a message that was made of it: one of them, since the agent may be at several recipients at a time."""
+        own = self._calls(self.trace.program(mark.pid))  # children with the rights of the mailbox's owner write it
+        put = [path_of_fd(call) for call in own if call.name == "write" and call.began < mark.began and path_of_fd(call).startswith("/")
                and "/active/" not in path_of_fd(call) and re.search(received_as(queue_id), call.args)]
-        if not put:
-            return self._remade(queue_id, mark)
-        path = path_of_fd(put[-1])
-        moved = [call for call in own if call.name == "rename" and call.ok and f'"{path.rsplit("/", 1)[-1]}"' in call.args.replace("tmp/", '"')
-                 and call.began < mark.began]
+        reasons = [self._put(own, path, mark) for path in dict.fromkeys(put)]
+        if None not in reasons:
+            reasons.append(self._remade(queue_id, mark))
+        return None if None in reasons else reasons[0]
+
+    @staticmethod
+    def _put(own: list[Call], path: str, mark: Call) -> str | None:
+        """Why the mailbox, or the file of a Maildir, was not durable before MARK."""
         if "/tmp/" not in path:
             return unsettled(own, path, mark)
+        name = path.rsplit("/", 1)[-1]
+        moved = [call for call in own if call.name == "rename" and call.ok and f'tmp/{name}"' in call.args and call.began < mark.began]
         if not moved:
             return f"{path} did not get its name"
         final = re.findall(r'"([^"]*)"', moved[-1].args)[1]
@@ -139,20 +147,26 @@ class Order:
         own = [call for call in self.trace.calls if self.trace.process(call.pid) == self.trace.process(mark.pid) and call.began < mark.began]
         sent = [call for call in own if call.name in _OUTPUT and re.search(received_as(queue_id), call.args) and "<socket" in call.args
                 and "DSN" not in call.args and "postfix/smtp" not in call.args]
-        if not sent:
-            return unsettled(self.trace.of("bounce"), f"bounce/{queue_id}", mark)
+        refused = unsettled(self._calls("bounce"), f"bounce/{queue_id}", mark)
+        if not sent or refused is None:
+            return refused  # maybe while others of its recipients are still being sent to
         answers = [call for call in own if call.name in _INPUT and path_of_fd(call) == path_of_fd(sent[-1]) and sent[-1].at < call.at < mark.began
                    and re.search(r'"250 [^"]* kept', call.args)]
         return None if answers else "the next hop had not answered"
 
     def removed(self) -> Found:
         """A queue file goes when each of its recipients is done; a log of bounce(8) when the notice is durable."""
-        found = Found()
+        found, wanted, marks = Found(), dict[str, int](), defaultdict[str, list[Call]](list)
+        for call in self.trace.of("qmgr", *_OUTPUT):
+            if seen := re.search(r" (\w+): from=.*nrcpt=(\d+)", call.args):
+                wanted[seen[1]] = int(seen[2])
+        for call in self.trace.calls:
+            if call.name in ("write", "pwrite64") and call.ok and (mark := re.match(r'\d+<[^>]*/(\w+)>, "D", 1', call.args)):
+                marks[mark[1]].append(call)
         for gone in self.trace.of("qmgr", "unlink"):
             if (match := re.search(r'"active/(\w+)"', gone.args)) and gone.ok:
-                wanted = [int(seen[1]) for call in self.trace.of("qmgr", *_OUTPUT) if (seen := re.search(rf"{match[1]}: from=.*nrcpt=(\d+)", call.args))]
-                done = [call for call in self.marks(match[1]) if call.at < gone.began]
-                found.check(match[1], None if wanted and len(done) == wanted[-1] else f"removed with {len(done)} of {wanted} recipients done")
+                done = [call for call in marks[match[1]] if call.at < gone.began]
+                found.check(match[1], None if len(done) == wanted.get(match[1]) else f"removed with {len(done)} of {wanted.get(match[1])} recipients done")
         for gone in self.trace.of("bounce", "unlink"):
             if (match := re.search(r'"bounce/(\w+)"', gone.args)) and gone.ok:
                 found.check(f"bounce/{match[1]}", self._remade(match[1], gone))
