@@ -44,17 +44,20 @@ def seconds(work: Callable[[], object]) -> float:
     return round(time.monotonic() - began, 3)
 
 
-def listing(system: Installed, option: str) -> tuple[float, float]:
-    """To the first line and to the end."""
+def listing(system: Installed, option: str, count: int) -> tuple[float, float]:
+    """To the first line and to the end.  There must be COUNT messages in it."""
     began = time.monotonic()
     job = system.spawn(["postqueue", option], stdout=subprocess.PIPE)
     assert job.stdout
-    job.stdout.readline()
+    text = [job.stdout.readline()]
     first = time.monotonic() - began
-    while job.stdout.read(1 << 20):
-        pass
-    job.wait()
-    return round(first, 3), round(time.monotonic() - began, 3)
+    while piece := job.stdout.read(1 << 20):
+        text.append(piece)
+    status, took = job.wait(), time.monotonic() - began
+    listed = b"".join(text).count(b"carol@mx.test.invalid")
+    if status != 0 or listed != count:
+        raise SystemExit(f"postqueue {option}: status {status}, {listed} of {count} messages")
+    return round(first, 3), round(took, 3)
 
 
 def until_delivered(system: Installed, cpu: measure.Cpu) -> float:
@@ -116,8 +119,8 @@ def measure_one(name: str, subject: measure.Subject, image: Path, count: int, id
         found: Figures = {"start_to_first_delivery_s": until_delivered(system, cpu)}
         found["qmgr_bytes_per_message"] = round((settled_kib(system) - empty) * 1024 / count, 1)
         found["idle_cpu_s_per_minute"] = idle_cpu(system, cpu, idle_s)
-        found["postqueue_p_first_line_s"], found["postqueue_p_s"] = listing(system, "-p")
-        found["postqueue_j_first_line_s"], found["postqueue_j_s"] = listing(system, "-j")
+        found["postqueue_p_first_line_s"], found["postqueue_p_s"] = listing(system, "-p", count - 1)
+        found["postqueue_j_first_line_s"], found["postqueue_j_s"] = listing(system, "-j", count - 1)
         for act in ("-h", "-H", "-d"):
             found[f"postsuper_{act[1]}_all_s"] = seconds(lambda: system.run(["postsuper", act, "ALL"], timeout=3600))
         return found
