@@ -17,7 +17,7 @@ from harness.smtp import dialogue
 
 from .test_power import Disk
 
-ERROR = "Input/output error"
+ERROR = "(Input/output|I/O) error"  # as the C library has it, of which postdrop(1) may have another one
 
 
 @contextlib.contextmanager
