@@ -1,4 +1,7 @@
-"""What every test has: marks that leave tests out with a reason, and systems to test."""
+"""What every test has: marks that leave tests out with a reason, and systems to test.
+
+With pytest-xdist (-n N) the tests run in workers, each in a network of its own when root runs them; what is told at the end comes
+to this process with the reports."""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ import pytest
 
 from harness import faults, findings, paths, waybill
 from harness.oracle import Postfix
+from harness.room import enter_new_network
 from harness.system import System
 
+REASON = pytest.StashKey[str | None]()
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 VERDICTS = pytest.StashKey[faults.Verdicts]()
 
@@ -21,17 +26,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=Path, metavar="FILE", help="names every fault, those without a test too, and writes FILE")
 
 
+class Collector:
+    """What the reports of tests, wherever they ran, say of faults and of tests that are left out."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed or report.skipped or report.when == "call":
+            self._config.stash[VERDICTS].add(report.faults, report.nodeid, "left out" if report.skipped else report.outcome)
+        if report.left_out and report.when == "setup":
+            self._config.stash[LEFT_OUT].setdefault(report.left_out, []).append(report.nodeid)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
     config.stash[VERDICTS] = faults.Verdicts()
-    findings.begin()
+    config.pluginmanager.register(Collector(config))
+    if not is_worker(config):
+        findings.begin()
+    elif os.geteuid() == 0:
+        enter_new_network()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if reason := why_left_out(item):
             item.add_marker(pytest.mark.skip(reason=reason))
-            config.stash[LEFT_OUT].setdefault(reason, []).append(item.nodeid)
+        item.stash[REASON] = reason
         if wrong := set(faults_of(item)) - set(faults.FAULTS):
             raise pytest.UsageError(f"{item.nodeid}: not in harness/faults.py: {', '.join(sorted(wrong))}")
 
@@ -43,8 +69,7 @@ def faults_of(item: pytest.Item) -> list[str]:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = (yield).get_result()  # type: ignore[attr-defined]
-    if report.failed or report.skipped or report.when == "call":
-        item.config.stash[VERDICTS].add(faults_of(item), item.nodeid, "left out" if report.skipped else report.outcome)
+    report.faults, report.left_out = faults_of(item), item.stash[REASON]
 
 
 def why_left_out(item: pytest.Item) -> str | None:
@@ -82,6 +107,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if found := findings.take():
         print(f"\na sanitizer found\n{found}")
         session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
+    if is_worker(session.config):
+        return
     findings.end()
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:

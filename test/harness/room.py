@@ -141,6 +141,13 @@ def in_network(network: Path) -> Iterator[None]:
             _setns(home.fileno())
 
 
+def enter_new_network() -> None:
+    """From here on this thread, and what it starts, has a network with nothing but a loopback interface."""
+    if _libc.unshare(_CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def _setns(descriptor: int) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")

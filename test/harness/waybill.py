@@ -154,8 +154,16 @@ class Instance(System):
         return ["env", f"LD_LIBRARY_PATH={usr / 'lib/postfix'}", str(usr / "sbin" / name)]
 
     def processes(self) -> list[Process]:
+        """Its daemons: other instances of the same user have theirs elsewhere."""
         rows = subprocess.run(["ps", "-ww", "-u", self._me, "-o", "pid=,ppid=,user=,args="], capture_output=True, text=True, check=True).stdout
-        return [Process(int(row[0]), int(row[1]), row[2], row[3]) for line in rows.splitlines() if len(row := line.split(None, 3)) == 4]
+        every = [Process(int(row[0]), int(row[1]), row[2], row[3]) for line in rows.splitlines() if len(row := line.split(None, 3)) == 4]
+        return [process for process in every if self._is_at_home(process.pid)]
+
+    def _is_at_home(self, pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/cwd").resolve(strict=True).is_relative_to(self.folder.resolve())
+        except OSError:
+            return False  # it has ended
 
     def mailbox(self, user: str) -> list[str]:
         return mailbox.maildir(self.folder / "mail" / user)
