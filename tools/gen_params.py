@@ -33,8 +33,8 @@ def time_us(text, unit):
 
 
 class Param:
-    def __init__(self, name, stanza):
-        self.name = name
+    def __init__(self, name, stanza, area):
+        self.name, self.area = name, area
         unknown = set(stanza) - KEYS
         if unknown:
             raise Wrong(f"unknown keys {sorted(unknown)}")
@@ -103,7 +103,7 @@ def load(paths):
             try:
                 if name in params:
                     raise Wrong("declared twice")
-                params[name] = Param(name, stanza)
+                params[name] = Param(name, stanza, pathlib.Path(path).stem)
             except (Wrong, KeyError, ValueError) as problem:
                 sys.exit(f"{path}: [{name}]: {problem}")
     return [params[name] for name in sorted(params)]
@@ -163,7 +163,7 @@ def table(params):
         low, top = p.limits() if p.type in ("int", "size", "time") else (0, 0)
         rows.append(f"    {{{texts.place(p.name)}, {texts.place(p.default)}, {str(p.known_only).lower()}, "
                     f"{str(p.ineffective).lower()}}},")
-        definitions.append(f"    {{offsetof(struct params, {p.field}), PARAM_{p.type.upper()}, '{p.unit}', "
+        definitions.append(f"    {{{texts.place(p.area)}, offsetof(struct params, {p.field}), PARAM_{p.type.upper()}, '{p.unit}', "
                            f"{str(p.raw).lower()}, {str(p.nonempty).lower()}, {texts.values(p.values)}, "
                            f"{c_number(low)}, {c_number(top)}}},")
         if p.fixed:

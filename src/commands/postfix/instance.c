@@ -235,7 +235,7 @@ void instance_open(struct instance *i, const char *config_directory)
         log_line(i->log, LOG_LEVEL_ERROR, S("to submit mail, use the Postfix sendmail command"));
         exit(say_fatal(i, "the postfix command is reserved for the superuser"));
     }
-    i->params = params_load(buf_text(&directory), NULL, 0, &err);
+    i->params = params_load(buf_text(&directory), "postfix", NULL, 0, &err);
     if (i->params == NULL)
         exit(say_fatal(i, "%s", err.text));
     find_owner(i);

@@ -38,7 +38,7 @@ static void compare(const char *name)
     int wrong = 0, all = 0;
 
     snprintf(path, sizeof path, "oracle/%s", name);
-    struct params *p = params_load(path, NULL, 0, &err);
+    struct params *p = params_load(path, NULL, NULL, 0, &err);
     if (p == NULL)
         fail_msg("%s: %s", path, err.text);
     struct resolver *resolve = resolver_new(p, false, NULL, &err), *verify = resolver_new(p, true, NULL, &err);

@@ -286,7 +286,7 @@ static int set_up(void **state)
     fd = open("main.cf", O_WRONLY | O_CREAT, 0644);
     assert_true(file_write_all(fd, S("compatibility_level = 3.6\nmyhostname = mx.test\n"), &err));
     assert_int_equal(close(fd), 0);
-    service_run()->params = params_load(directory, NULL, 0, &err);
+    service_run()->params = params_load(directory, NULL, NULL, 0, &err);
     events_open(log_open(&quiet));
     return service_run()->params == NULL;
 }

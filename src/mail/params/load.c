@@ -91,9 +91,71 @@ static bool set_from_text(struct params *p, size_t index, struct err *err)
     return parse_number(d, name, text, &number, err) && set_number(field, d->type, number);
 }
 
-/* What main.cf gives, and the first COUNT of those whose defaults are no constants.  Nobody is told of a wrong value that
- * nothing uses. */
-static bool set_fields(struct params *p, size_t count, struct err *err)
+/* ---- whose affair a wrong value is ---- */
+
+/* Areas of parameters that only these programs use; all others are everybody's. */
+static const struct {
+    slice area;
+    const char *programs;
+} private_areas[] = {
+    {S_INIT("local"), "local virtual"},   {S_INIT("milter"), "smtpd cleanup"},  {S_INIT("postscreen"), "postscreen"},
+    {S_INIT("sasl"), "smtpd smtp lmtp"},  {S_INIT("smtp"), "smtp lmtp"},        {S_INIT("smtpd"), "smtpd"},
+    {S_INIT("tls"), "smtpd smtp lmtp"},   {S_INIT("verify"), "verify smtpd"},   {S_INIT("virtual"), "virtual"},
+};
+/* Of commands. */
+static const char areas_of_commands[] = "addresses system waybill";
+
+static bool is_among(const char *words, slice word)
+{
+    slice list = slice_text(words), one;
+
+    while (cut_word(&list, " ", &one))
+        if (slice_eq(one, word))
+            return true;
+    return false;
+}
+
+/* Who loads parameters. */
+struct reader {
+    const char *program; /* NULL: whoever */
+    bool is_command;
+};
+
+static bool is_affair_of(const struct reader *r, size_t index)
+{
+    slice area = slice_text(param_texts + param_defs[index].area);
+
+    if (r->is_command)
+        return is_among(areas_of_commands, area);
+    for (size_t i = 0; i < COUNT_OF(private_areas) && r->program != NULL; i++)
+        if (slice_eq(area, private_areas[i].area))
+            return is_among(private_areas[i].programs, slice_text(r->program));
+    return true;
+}
+
+/* As if main.cf did not give it. */
+static bool set_default(struct params *p, size_t index, struct err *err)
+{
+    slice name = slice_text(param_name(index));
+    const char *text = params_default(p, name);
+
+    free(map_take(p->texts, name));
+    conf_set(&p->conf, name, slice_text(text));
+    return set_from_text(p, index, err);
+}
+
+/* Nobody is told of a wrong value that nothing uses. */
+static bool set_field(struct params *p, const struct reader *r, size_t index, struct err *err)
+{
+    struct err unused;
+
+    if (set_from_text(p, index, err) || param_rows[index].known_only)
+        return true;
+    return !is_affair_of(r, index) && set_default(p, index, &unused);
+}
+
+/* What main.cf gives, and the first COUNT of those whose defaults are no constants. */
+static bool set_fields(struct params *p, const struct reader *r, size_t count, struct err *err)
 {
     bool *wanted = xcalloc(param_row_count, sizeof *wanted);
     bool ok = true;
@@ -108,7 +170,7 @@ static bool set_fields(struct params *p, size_t count, struct err *err)
     for (size_t i = 0; i < count; i++)
         wanted[param_unfixed[i]] = true;
     for (size_t i = 0; i < param_row_count && ok; i++)
-        ok = !wanted[i] || set_from_text(p, i, err) || param_rows[i].known_only;
+        ok = !wanted[i] || set_field(p, r, i, err);
     free(wanted);
     if (ok && map_get(p->texts, S(PARAMS_PROBLEM)) != NULL)
         return err_set(err, ERR_CONFIG, "%s", (const char *)map_get(p->texts, S(PARAMS_PROBLEM)));
@@ -209,21 +271,26 @@ struct params *params_read(const char *config_directory, bool read_main_cf, cons
 }
 
 /* P, or NULL: it is wrong and has been freed. */
-static struct params *complete(struct params *p, size_t unfixed_count, struct err *err)
+static struct params *complete(struct params *p, const struct reader *r, size_t unfixed_count, struct err *err)
 {
-    if (p != NULL && set_fields(p, unfixed_count, err) && check_level(p, err) && check_hostname(p, err) && check_origin(p, err))
+    if (p != NULL && set_fields(p, r, unfixed_count, err) && check_level(p, err) && check_hostname(p, err) &&
+        check_origin(p, err))
         return p;
     params_free(p);
     return NULL;
 }
 
-struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
-                           struct err *err)
+struct params *params_load(const char *config_directory, const char *program, const struct params_override *overrides,
+                           size_t count, struct err *err)
 {
-    return complete(params_read(config_directory, true, overrides, count, err), param_unfixed_count, err);
+    const struct reader reader = {.program = program};
+
+    return complete(params_read(config_directory, true, overrides, count, err), &reader, param_unfixed_count, err);
 }
 
 struct params *params_load_for_command(const char *config_directory, struct err *err)
 {
-    return complete(params_read(config_directory, true, NULL, 0, err), param_unfixed_for_commands, err);
+    const struct reader reader = {.is_command = true};
+
+    return complete(params_read(config_directory, true, NULL, 0, err), &reader, param_unfixed_for_commands, err);
 }

@@ -23,7 +23,7 @@ static struct params *load(const char *line, struct err *err)
     assert_non_null(f);
     (void)fprintf(f, "myhostname = mx.example\n%s\n", line);
     assert_int_equal(fclose(f), 0);
-    return params_load(directory, NULL, 0, err);
+    return params_load(directory, NULL, NULL, 0, err);
 }
 
 static void test_bad_values(void **state)
@@ -127,8 +127,33 @@ static void test_for_command(void **state)
     assert_null(p->mynetworks);
     assert_null(p->relay_domains);
     params_free(p);
-    assert_null(load("queue_run_delay = 3x", &err));
+    assert_null(load("ipc_timeout = 3x", &err));
     assert_null(params_load_for_command(directory, &err));
+}
+
+/* What is wrong with a parameter that others use stops nobody but them. */
+static void test_whose_affair(void **state)
+{
+    static const char text[] = "smtpd_timeout = ${stress?3x}x\nsmtp_tls_ciphers = $nosuch{\nlmtp_connect_timeout = 5s";
+    struct params *p;
+    struct err err;
+
+    (void)state;
+    assert_null(load(text, &err));
+    assert_null(params_load(directory, "smtpd", NULL, 0, &err));
+    p = params_load(directory, "qmgr", NULL, 0, &err);
+    assert_non_null(p);
+    assert_int_equal(p->smtpd_timeout_us, 300000000);
+    assert_string_equal(params_get(p, S("smtpd_timeout")), "300s");
+    params_free(p);
+    p = params_load_for_command(directory, &err);
+    assert_non_null(p);
+    params_free(p);
+    assert_null(load("queue_run_delay = 3x", &err));
+    assert_null(params_load(directory, "smtpd", NULL, 0, &err));
+    p = params_load_for_command(directory, &err);
+    assert_non_null(p);
+    params_free(p);
 }
 
 static int enter(void **state)
@@ -149,7 +174,8 @@ static int leave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_bad_values), cmocka_unit_test(test_good_values),
-                                        cmocka_unit_test(test_origin_file), cmocka_unit_test(test_for_command)};
+                                        cmocka_unit_test(test_origin_file), cmocka_unit_test(test_for_command),
+                                        cmocka_unit_test(test_whose_affair)};
 
     return cmocka_run_group_tests(tests, enter, leave);
 }

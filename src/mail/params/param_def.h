@@ -22,6 +22,7 @@ struct param_row {
 extern const struct param_row param_rows[];
 
 struct param_def {
+    uint32_t area; /* the file of its stanza: "smtpd" */
     size_t offset; /* of the field in struct params */
     enum param_type type;
     char unit;     /* of a time without one */

@@ -36,11 +36,13 @@ struct params_override {
 };
 
 /* Reads CONFIG_DIRECTORY/main.cf, applies OVERRIDES in order, expands and checks everything.  NULL: *ERR says which
- * parameter of which file is wrong: ERR_CONFIG, ERR_SYNTAX, ERR_SYS. */
-struct params *params_load(const char *config_directory, const struct params_override *overrides, size_t count,
-                           struct err *err);
-/* The same without overrides, for a program that lives for a moment.  A field whose default is made of others is set only
- * when main.cf gives the parameter, or when its stanza says commands = true; else it is 0 or NULL. */
+ * parameter of which file is wrong: ERR_CONFIG, ERR_SYNTAX, ERR_SYS.  PROGRAM is who asks ("smtpd"; NULL: all of them): a
+ * wrong value of a parameter that only others use is theirs to complain of, and has its default here. */
+struct params *params_load(const char *config_directory, const char *program, const struct params_override *overrides,
+                           size_t count, struct err *err);
+/* The same without overrides, for a program that lives for a moment: of wrong values those count that all programs use.  A
+ * field whose default is made of others is set only when main.cf gives the parameter, or when its stanza says commands =
+ * true; else it is 0 or NULL. */
 struct params *params_load_for_command(const char *config_directory, struct err *err);
 void params_free(struct params *p);
 

@@ -146,7 +146,7 @@ static void load_params(struct worker *w)
 
     if (!params_config_directory(NULL, false, &directory, &err))
         event_fatal("%s", err.text);
-    w->run.params = params_load(buf_text(&directory), w->options.overrides, w->options.override_count, &err);
+    w->run.params = params_load(buf_text(&directory), w->run.program, w->options.overrides, w->options.override_count, &err);
     if (w->run.params == NULL)
         event_fatal("%s", err.text);
 }
@@ -164,7 +164,7 @@ static void load_stressed_params(struct worker *w)
     all = xcalloc(o->override_count + 1, sizeof *all);
     memcpy(all, o->overrides, o->override_count * sizeof *all);
     all[o->override_count] = (struct params_override){S("stress"), S("yes")};
-    w->stressed_params = params_load(w->run.params->config_directory, all, o->override_count + 1, &err);
+    w->stressed_params = params_load(w->run.params->config_directory, w->run.program, all, o->override_count + 1, &err);
     free(all);
     if (w->stressed_params == NULL)
         event_warning("%s", err.text); /* what holds without stress holds on */

@@ -100,7 +100,7 @@ static int converse_here(const char *input, int64_t flags)
     slice answer;
     int pair[2], number;
 
-    p = params_load("etc", NULL, 0, &err);
+    p = params_load("etc", NULL, NULL, 0, &err);
     if (p == NULL || !desk_open(&t.desk, p, &warning, &err) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         return 101;

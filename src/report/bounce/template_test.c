@@ -26,7 +26,7 @@ static int load(void **state)
     assert_non_null(file);
     (void)fputs("myhostname = mx.test.invalid\ndelay_warning_time = 4h\nmaximal_queue_lifetime = 5d\n", file);
     (void)fclose(file);
-    params = params_load(folder, NULL, 0, &err);
+    params = params_load(folder, NULL, NULL, 0, &err);
     (void)unlink(path);
     (void)rmdir(folder);
     if (params == NULL)

@@ -166,7 +166,7 @@ static void on_reload(int signo, void *arg)
     if (master.stopping)
         return;
     event_info("reload -- version %s, configuration %s", master.params->mail_version, master.config_directory);
-    fresh = params_load(master.config_directory, NULL, 0, &err);
+    fresh = params_load(master.config_directory, "master", NULL, 0, &err);
     if (fresh == NULL) {
         event_warning("reload: %s; going on with the old configuration", err.text);
         return;
@@ -242,7 +242,7 @@ static void load_parameters(const struct options *o)
     if (!params_config_directory(o->config_directory, false, &directory, &err))
         event_fatal("%s", err.text);
     master.config_directory = xstrndup(directory.p, directory.n);
-    master.params = params_load(master.config_directory, NULL, 0, &err);
+    master.params = params_load(master.config_directory, "master", NULL, 0, &err);
     if (master.params == NULL)
         event_fatal("%s", err.text);
     find_owner(master.params);
