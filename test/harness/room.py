@@ -105,14 +105,8 @@ class Room:
         return in_network(Path(f"/proc/{self.init}/ns/net"))
 
     def write(self, inside: str, text: str) -> None:
-        """Writes a file of the room, through its overlay.  Whoever reads it meanwhile sees the old one or the new one, whole."""
-        file = self.path(inside)
-        new = file.with_name(file.name + ".new")
-        new.write_text(text, encoding="utf-8")
-        if file.exists():
-            shutil.copymode(file, new)
-            os.chown(new, file.stat().st_uid, file.stat().st_gid)
-        new.replace(file)
+        """Writes a file of the room, through its overlay."""
+        replace(self.path(inside), text)
 
     def close(self) -> None:
         # Its child, process 1 of the room, dies with it, and has ended when everything in the room has.
@@ -128,6 +122,16 @@ class Room:
             job.wait()
         if not os.environ.get("WAYBILL_KEEP"):
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def replace(file: Path, text: str) -> None:
+    """Whoever reads FILE meanwhile sees the old one or the new one, whole."""
+    new = file.with_name(file.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    if file.exists():
+        shutil.copymode(file, new)
+        os.chown(new, file.stat().st_uid, file.stat().st_gid)
+    new.replace(file)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import conf, mailbox, paths
+from . import conf, mailbox, paths, room
 from .installed import Installed
 from .log import Log
 from .system import HOSTNAME, Process, System
@@ -122,8 +122,8 @@ class Instance(System):
         return {**os.environ, "PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8", "MAIL_CONFIG": str(self.folder / "etc"), **(more or {})}
 
     def write_configuration(self) -> None:
-        (self.folder / "etc/main.cf").write_text(conf.with_main(self._own_main, self.main))
-        (self.folder / "etc/master.cf").write_text(conf.with_rows(self._own_master, self.rows))
+        room.replace(self.folder / "etc/main.cf", conf.with_main(self._own_main, self.main))
+        room.replace(self.folder / "etc/master.cf", conf.with_rows(self._own_master, self.rows))
 
     def run(self, argv: Sequence[object], *, input: str | bytes | None = None, user: str = "root", check: bool = True,
             env: Mapping[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
