@@ -72,6 +72,9 @@ SPOILT = {
     "missing folders": "rmdir $Q/hold $Q/saved $Q/flush",
     "folders of other modes": "chmod 777 $Q/active $Q/maildrop $Q/public",
     "no folders at all": "rm -rf $Q/*",
+    **{setting: f"postconf -e '{setting}'" for setting in (
+        "mail_owner=nosuch", "mail_owner=root", "mail_owner=nobody", "default_privs=nosuch", "default_privs=root", "default_privs=postfix",
+        "setgid_group=nosuch", "setgid_group=root", "setgid_group=nogroup", "setgid_group=postfix", "inet_protocols=ipv5, ipv4")},
 }
 
 NAMES = "Q=/var/spool/postfix C=/etc/postfix D=/var/lib/postfix P=/usr/lib/postfix/sbin K=/home/kept\n"
@@ -122,6 +125,18 @@ def both() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 def test_same(name: str) -> None:
     theirs, ours = both()
     assert ours[name] == theirs[name]
+
+
+def test_a_bad_row() -> None:
+    """A stop, which needs no rows, is still obeyed."""
+    with Waybill() as system:
+        system.start()
+        system.room.shell("echo 'smtp inet n' >>/etc/postfix/master.cf")
+        for command, status in (("check", 1), ("reload", 1), ("stop", 0), ("start", 1)):
+            done = system.run(["postfix", command], check=False)
+            assert done.returncode == status
+            assert bool(re.search(r"fatal: .*/etc/postfix/master\.cf: line \d+: ", done.stderr + system.log.text())) == (status == 1), command
+            system.log.mark()
 
 
 def test_most_is_told() -> None:

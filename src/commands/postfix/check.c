@@ -6,6 +6,7 @@
 
 #include "commands/postfix/instance.h"
 #include "commands/postfix/look.h"
+#include "core/conf/master_cf.h"
 
 /* ---- the folders of the queue directory ---- */
 
@@ -53,6 +54,19 @@ bool check_repair(struct instance *i, bool with_postsuper)
         return false;
     return !with_postsuper || !have_program(i->params->command_directory, "postsuper") ||
            run_program(i, i->params->command_directory, argv) == 0;
+}
+
+bool check_rows(struct instance *i)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    struct master_conf rows;
+    struct err err;
+
+    buf_addf(&path, "%s/master.cf", i->params->config_directory);
+    if (!master_conf_read(&rows, buf_text(&path), &err))
+        return say_fatal(i, "%s", err.text) == 0;
+    master_conf_done(&rows);
+    return true;
 }
 
 /* ---- warnings ---- */

@@ -70,6 +70,8 @@ static bool prepare_start(struct instance *i, bool quick)
         return false;
     }
     quick |= unlink(quick_start_mark) == 0;
+    if (!check_rows(i))
+        return false;
     if (!check_repair(i, !quick)) {
         say_fatal(i, "Postfix integrity check failed!");
         return false;
@@ -168,6 +170,8 @@ int control_reload(struct instance *i)
         return 1;
     if (!is_running(i))
         return say_fatal(i, NOT_RUNNING);
+    if (!check_rows(i))
+        return 1;
     buf_addf(&path, "%s/postsuper", i->params->command_directory);
     have_postsuper = access(buf_text(&path), X_OK) == 0;
     say(i, "refreshing the Postfix mail system");
@@ -202,7 +206,7 @@ int control_status(struct instance *i)
 
 int control_check(struct instance *i)
 {
-    if (!master_exists(i) || !check_repair(i, true))
+    if (!master_exists(i) || !check_rows(i) || !check_repair(i, true))
         return 1;
     check_warn(i, true);
     return 0;

@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -134,34 +132,6 @@ static bool owns(const char *path)
     return stat(path, &st) == 0 && st.st_uid == getuid();
 }
 
-/* Who the system belongs to; ends the process when mail_owner or setgid_group cannot be used. */
-static void find_owner(struct instance *i)
-{
-    const struct params *p = i->params;
-    const struct passwd *owner;
-    const struct group *group;
-
-    if (i->rootless) {
-        i->owner_uid = getuid();
-        i->owner_gid = i->setgid_gid = getgid();
-        return;
-    }
-    owner = getpwnam(p->mail_owner);
-    if (owner == NULL)
-        exit(say_fatal(i, "file %s/main.cf: parameter mail_owner: unknown user name value: %s", p->config_directory,
-                       p->mail_owner));
-    if (owner->pw_uid == 0)
-        exit(say_fatal(i, "file %s/main.cf: parameter mail_owner: user %s has privileged user ID", p->config_directory,
-                       p->mail_owner));
-    i->owner_uid = owner->pw_uid;
-    i->owner_gid = owner->pw_gid;
-    group = getgrnam(p->setgid_group);
-    if (group == NULL)
-        exit(say_fatal(i, "file %s/main.cf: parameter setgid_group: unknown group name: %s", p->config_directory,
-                       p->setgid_group));
-    i->setgid_gid = group->gr_gid;
-}
-
 static void add_variable(slice item)
 {
     AUTO_BUF struct buf name = BUF_INIT(PATH_MAX);
@@ -238,7 +208,8 @@ void instance_open(struct instance *i, const char *config_directory)
     i->params = params_load(buf_text(&directory), "postfix", NULL, 0, &err);
     if (i->params == NULL)
         exit(say_fatal(i, "%s", err.text));
-    find_owner(i);
+    if (!owners_find(i))
+        exit(1);
     hint_at_level(i);
     make_environment(i->params);
     if (chdir(i->params->queue_directory) != 0)

@@ -37,6 +37,13 @@ void run_in_background(struct instance *i, const char *directory, char *const ar
 /* In the place of this process; returns only on failure. */
 int become_program(struct instance *i, const char *directory, char *const argv[]);
 
+/* ---- owners.c ---- */
+/* Fills owner_uid, owner_gid and setgid_gid.  False: they cannot be used, which has been said. */
+bool owners_find(struct instance *i);
+
+/* ---- check.c ---- */
+/* Is master.cf well-formed?  False: it has been said where it is not. */
+bool check_rows(struct instance *i);
 /* Makes what is missing of the queue directory's folders and runs postsuper.  False: the start must not go on. */
 bool check_repair(struct instance *i, bool with_postsuper);
 /* Logs a warning for each file whose owner, mode or place invites trouble; DEEP: also of each message. */

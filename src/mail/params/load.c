@@ -249,6 +249,17 @@ static bool check_origin(struct params *p, struct err *err)
     return true;
 }
 
+static bool check_protocols(const struct params *p, struct err *err)
+{
+    slice rest = slice_text(p->inet_protocols), word;
+
+    while (cut_word(&rest, ", \t\r\n", &word))
+        if (!is_among("all ipv4 ipv6", word))
+            return err_set(err, ERR_CONFIG, "unknown inet_protocols value \"%.*s\" in \"%s\"", S_ARG(word),
+                           p->inet_protocols);
+    return true;
+}
+
 struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,
                            size_t count, struct err *err)
 {
@@ -274,7 +285,7 @@ struct params *params_read(const char *config_directory, bool read_main_cf, cons
 static struct params *complete(struct params *p, const struct reader *r, size_t unfixed_count, struct err *err)
 {
     if (p != NULL && set_fields(p, r, unfixed_count, err) && check_level(p, err) && check_hostname(p, err) &&
-        check_origin(p, err))
+        check_origin(p, err) && check_protocols(p, err))
         return p;
     params_free(p);
     return NULL;
