@@ -179,9 +179,12 @@ static void refuse_recipients(const struct sendmail_options *o)
 /* A copy: the environment is cleaned later. */
 static const char *name_in_environment(void)
 {
+    static char *copy;
     const char *name = getenv("NAME");
 
-    return name == NULL ? NULL : xstrndup(name, strlen(name));
+    free(copy);
+    copy = name == NULL ? NULL : xstrndup(name, strlen(name));
+    return copy;
 }
 
 void options_parse(const char *name, int argc, char **argv, struct sendmail_options *o)

@@ -3,6 +3,7 @@
 #include "core/base/bug.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
+#include "mail/params/own_address.h"
 #include "mail/params/param_def.h"
 
 enum { PATH_MAX_BYTES = 4096, ORIGIN_FILE_MOST = 64 * 1024 };
@@ -251,13 +252,9 @@ static bool check_origin(struct params *p, struct err *err)
 
 static bool check_protocols(const struct params *p, struct err *err)
 {
-    slice rest = slice_text(p->inet_protocols), word;
+    bool ipv4, ipv6;
 
-    while (cut_word(&rest, ", \t\r\n", &word))
-        if (!is_among("all ipv4 ipv6", word))
-            return err_set(err, ERR_CONFIG, "unknown inet_protocols value \"%.*s\" in \"%s\"", S_ARG(word),
-                           p->inet_protocols);
-    return true;
+    return inet_protocols_parse(slice_text(p->inet_protocols), &ipv4, &ipv6, err);
 }
 
 struct params *params_read(const char *config_directory, bool read_main_cf, const struct params_override *overrides,

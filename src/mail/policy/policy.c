@@ -169,17 +169,28 @@ struct policy *policy_open(struct params *params, struct buf *warnings, struct e
     return p;
 }
 
+enum { TABLES = 9 };
+
+/* What open_tables() opened. */
+static void list_tables(const struct policy *p, struct tables *out[TABLES])
+{
+    struct tables *const all[TABLES] = {p->local_recipients,    p->virtual_aliases,  p->virtual_mailboxes,
+                                        p->relay_recipients,    p->canonical,        p->recipient_canonical,
+                                        p->sender_canonical,    p->rbl_replies,      p->dns_filter};
+
+    memcpy(out, all, sizeof all);
+}
+
 void policy_close(struct policy *p)
 {
-    struct tables *tables[] = {p->local_recipients, p->virtual_aliases,     p->virtual_mailboxes, p->relay_recipients,
-                               p->canonical,        p->recipient_canonical, p->sender_canonical,
-                               p->rbl_replies};
+    struct tables *tables[TABLES];
 
     for (size_t l = 0; l < POLICY_LISTS; l++)
         restriction_list_close(&p->lists[l]);
     for (size_t i = 0; i < p->class_count; i++)
         restriction_list_close(&p->classes[i].list);
-    for (size_t i = 0; i < COUNT_OF(tables); i++)
+    list_tables(p, tables);
+    for (size_t i = 0; i < TABLES; i++)
         if (tables[i] != NULL)
             tables_close(tables[i]);
     for (size_t i = 0; i < POLICY_CLIENT_LISTS; i++)
@@ -202,11 +213,10 @@ void policy_close(struct policy *p)
 bool policy_changed(void *policy, struct buf *name)
 {
     struct policy *p = policy;
-    struct tables *tables[] = {p->local_recipients, p->virtual_aliases,     p->virtual_mailboxes, p->relay_recipients,
-                               p->canonical,        p->recipient_canonical, p->sender_canonical,
-                               p->rbl_replies};
+    struct tables *tables[TABLES];
 
-    for (size_t i = 0; i < COUNT_OF(tables); i++)
+    list_tables(p, tables);
+    for (size_t i = 0; i < TABLES; i++)
         if (tables_changed(tables[i], name))
             return true;
     if (dns_config_changed(p->dns))
