@@ -170,9 +170,9 @@ def test_dovecot_lmtp(with_dovecot: Installed) -> None:
     system.send("alice@test.invalid", "bob@test.invalid", "nosuch@test.invalid", text=letter, sender="carol@test.invalid")
     system.log.wait(r"lmtp\[\d+\]: \w+: to=<alice@test\.invalid>, relay=mx\.test\.invalid\[private/dovecot-lmtp\], .*dsn=2\.0\.0, status=sent \(250 2\.0\.0 <alice@test\.invalid> \S+ Saved\)")
     system.log.wait(r": to=<nosuch@test\.invalid>, .*dsn=5\.1\.1, status=bounced")
+    system.wait_queue()
     for user in ("alice", "bob"):
         (message,) = mailbox.maildir(system.room.path(f"/home/{user}/Dovecot"))
         assert message.replace("\r\n", "\n").endswith("\n\n" + TEXT)
-    system.wait_queue()
     # the notice for the sender came the same way
     assert "Undelivered" in mailbox.maildir(system.room.path("/home/carol/Dovecot"))[0]
