@@ -40,7 +40,8 @@ class Killer:
                 if os.readlink(folder / "ns/pid") == self._space:
                     program = (folder / "cmdline").read_bytes().split(b"\0")[0].decode()
                     inside = re.search(r"^NSpid:.*\s(\d+)$", (folder / "status").read_text(), re.M)
-                    if os.readlink(folder / "exe").startswith(DAEMONS) and inside:
+                    # Seen from a chroot, what is in another namespace has the chroot's own path in front.
+                    if f"{DAEMONS}/" in os.readlink(folder / "exe") and inside:
                         found.append((int(folder.name), int(inside[1]), program.rsplit("/", 1)[-1]))
         return found
 
