@@ -155,7 +155,8 @@ class Instance(System):
 
     def processes(self) -> list[Process]:
         """Its daemons: other instances of the same user have theirs elsewhere."""
-        rows = subprocess.run(["ps", "-ww", "-u", self._me, "-o", "pid=,ppid=,user=,args="], capture_output=True, text=True, check=True).stdout
+        # ps ends with 1 when there is none.
+        rows = subprocess.run(["ps", "-ww", "-u", self._me, "-o", "pid=,ppid=,user=,args="], stdout=subprocess.PIPE, text=True, check=False).stdout
         every = [Process(int(row[0]), int(row[1]), row[2], row[3]) for line in rows.splitlines() if len(row := line.split(None, 3)) == 4]
         return [process for process in every if self._is_at_home(process.pid)]
 
