@@ -22,7 +22,6 @@ from .files import message, record
 
 pytestmark = [pytest.mark.root, pytest.mark.compat]
 
-OWNER = 19001  # postfix, in a room
 IDS = {case.name: f"C0DE{number:03d}" for number, case in enumerate(CASES)}
 BOTH = [pytest.param("postfix", id="postfix"), pytest.param("waybill", id="waybill", marks=pytest.mark.needs_program(*NEEDED))]
 DEATHS = re.compile(r"fatal:|panic:|killed by signal|exit status|premature disconnect|transport \w+ failure")
@@ -35,8 +34,10 @@ def install(name: str) -> Installed:
     return system
 
 
-def put(folder: Path, name: str, data: bytes, mode: int = 0o700, owner: int = OWNER) -> None:
-    """As a program of the system writes it: complete once its mode says so."""
+def put(folder: Path, name: str, data: bytes, mode: int = 0o700, owner: int | None = None) -> None:
+    """As a program of the system writes it: complete once its mode says so.  OWNER None is mail_owner, as of the folder."""
+    if owner is None:
+        owner = folder.stat().st_uid
     with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
         os.fchown(file.fileno(), owner, owner)
@@ -186,7 +187,7 @@ def test_what_is_no_queue_file_is_left_alone(name: str, queue: str) -> None:
         os.mkdir(folder / "D100", 0o700)
         os.mkfifo(folder / "D200", 0o700)
         os.chmod(folder / "D200", 0o700)
-        os.chown(folder / "D200", OWNER, OWNER)
+        os.chown(folder / "D200", folder.stat().st_uid, -1)
         os.symlink("/etc/passwd", folder / "D300")
         os.symlink("../hold/5AFE000001", folder / "D301")
         os.symlink("nowhere", folder / "D302")
