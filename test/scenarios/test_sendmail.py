@@ -67,7 +67,7 @@ def test_who_may(choosy: System, command: str) -> None:
 
 GETENT = """#!/bin/sh
 [ "$*" != "passwd 4242" ] || echo "farid:x:4242:4242::/:/bin/sh"
-id -g >/tmp/getent.group; id -G >>/tmp/getent.group
+id -g >/var/mail/getent.group; id -G >>/var/mail/getent.group
 """
 
 
@@ -77,10 +77,10 @@ def test_user_who_is_known_elsewhere(choosy: System) -> None:
     if isinstance(choosy, Postfix):
         pytest.skip("it asks the C library alone")
     said = choosy.run(["sh", "-ec", 'mv /usr/bin/getent /usr/bin/getent.own; printf %s "$1" >/usr/bin/getent; chmod 755 /usr/bin/getent; '
-                       "rm -f /tmp/getent.group; shift; status=0; \"$@\" || status=$?; mv /usr/bin/getent.own /usr/bin/getent; exit $status",
+                       "rm -f /var/mail/getent.group; shift; status=0; \"$@\" || status=$?; mv /usr/bin/getent.own /usr/bin/getent; exit $status",
                        "sh", GETENT, *AS["unknown"], "sendmail", "-f", "farid", "alice"], input="Subject: x\n\n", check=False)
     assert (said.returncode, said.stderr) == (0, "")
-    assert choosy.run(["cat", "/tmp/getent.group"]).stdout.split() == ["4242", "4242"]
+    assert choosy.run(["cat", "/var/mail/getent.group"]).stdout.split() == ["4242", "4242"]
     choosy.wait_queue()
 
 

@@ -24,15 +24,15 @@ def preload(system: Installed, entries: Mapping[str, str], cache: str = "verify_
     for key, entry in entries.items():
         words = [str(now - int(word[5:])) if word.startswith("TIME-") else word for word in entry.split(":")]
         rows.append(f"{key} {':'.join(words)}\n")
-    system.room.write("/root/entries", "".join(rows))
-    system.room.shell(f"cd /var/lib/postfix; cp /root/entries {cache}; postmap btree:/var/lib/postfix/{cache}; rm {cache}; chown postfix: {cache}.db")
+    system.room.write("/home/entries", "".join(rows))
+    system.room.shell(f"cd /var/lib/postfix; cp /home/entries {cache}; postmap btree:/var/lib/postfix/{cache}; rm {cache}; chown postfix: {cache}.db")
 
 
 def dump(system: Installed, table: str = "btree:/var/lib/postfix/verify_cache") -> dict[str, str]:
     """The cache, read from a copy; times are TIME-0 when they are of the last half minute, and TIME when not."""
     kind, _, path = table.partition(":")
-    system.room.shell(f"cd /root; rm -f copy*; cp {path}.* . && for f in $(basename {path}).*; do mv $f copy.${{f##*.}}; done")
-    lines = system.run(["postmap", "-s", f"{kind}:/root/copy"]).stdout.splitlines()
+    system.room.shell(f"cd /home; rm -f copy*; cp {path}.* . && for f in $(basename {path}).*; do mv $f copy.${{f##*.}}; done")
+    lines = system.run(["postmap", "-s", f"{kind}:/home/copy"]).stdout.splitlines()
     now = time.time()
 
     def masked(word: str) -> str:
