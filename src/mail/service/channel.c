@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,51 +75,4 @@ void channel_watch(void *worker)
         service_drain(NULL);
         return;
     }
-}
-
-/* ---- flow control ---- */
-
-static bool has_pipe(void)
-{
-    return the_worker()->has_channel;
-}
-
-bool flow_take(unsigned tokens)
-{
-    char unused[256];
-
-    if (!has_pipe())
-        return true;
-    while (tokens > 0) {
-        size_t most = tokens < sizeof unused ? tokens : sizeof unused;
-        ssize_t n = read(FD_FLOW_READ, unused, most);
-
-        if (n <= 0)
-            return n < 0 && errno != EAGAIN && errno != EINTR;
-        tokens -= (unsigned)n;
-    }
-    return true;
-}
-
-void flow_put(unsigned tokens)
-{
-    static const char tokens_bytes[256];
-
-    while (has_pipe() && tokens > 0) {
-        size_t most = tokens < sizeof tokens_bytes ? tokens : sizeof tokens_bytes;
-        ssize_t n = write(FD_FLOW_WRITE, tokens_bytes, most);
-
-        if (n <= 0)
-            return; /* full: more than anybody can use */
-        tokens -= (unsigned)n;
-    }
-}
-
-unsigned flow_count(void)
-{
-    int waiting = 0;
-
-    if (!has_pipe() || ioctl(FD_FLOW_READ, FIONREAD, &waiting) != 0 || waiting < 0)
-        return 0;
-    return (unsigned)waiting;
 }

@@ -41,7 +41,8 @@ struct worker {
     bool greeted;                 /* a first accept was reported */
     int64_t last_answer_us;
     bool counts_answers;
-    struct waitq room, drained;
+    struct waitq room, drained, flow_waiters;
+    bool flow_watched;
     struct task_group listeners, clients, background;
     struct timer idle, tick, kept_lines, told_to_end;
     struct task *idle_listeners[64]; /* only waiting, may be cancelled; else NULL */

@@ -122,9 +122,14 @@ bool service_endpoints(struct stream *s, struct endpoint *client, struct endpoin
 /* Asks this every 10 s; true makes the worker drain ("table X has changed -- restarting"). */
 void service_watch(bool (*changed)(void *arg, struct buf *name), void *arg);
 
-/* in_flow_delay pipe, descriptors 3 and 4: one token per message (ipc.md section 5).  Not under master: always true. */
-bool flow_take(unsigned tokens);  /* false: none there now */
+/* in_flow_delay pipe, descriptors 3 and 4: one token per message (ipc.md section 5).  cleanup takes them, and qmgr puts one back for
+ * each message that it takes from incoming/.  Without a master there is no pipe, and nobody waits. */
+/* Takes one; when there is none waits until somebody puts one there, but MOST_US at most: then the message goes on without.
+ * False: cancelled, or the pipe cannot be watched. */
+MUST_CHECK bool flow_wait(int64_t most_us, struct err *err);
 void flow_put(unsigned tokens);
 unsigned flow_count(void);
+/* As many as there are, if they are fewer. */
+void flow_take(unsigned tokens);
 
 #endif

@@ -41,9 +41,16 @@ static void echo(struct stream *s)
             ok = stream_printf(s, NEVER, &err, "%u\n", service_run()->session_limit);
         } else if (slice_eq(line, S("flow"))) {
             unsigned count = flow_count();
-            bool two = flow_take(2);
 
-            ok = stream_printf(s, NEVER, &err, "%u %d %d\n", count, two, flow_take(1));
+            flow_take(2);
+            ok = stream_printf(s, NEVER, &err, "%u %u\n", count, flow_count());
+        } else if (slice_eq(line, S("wait"))) {
+            ok = stream_printf(s, NEVER, &err, "%d\n", flow_wait(SECONDS(300), &err));
+        } else if (slice_eq(line, S("wait a little"))) {
+            int64_t since_us = clock_monotonic_us();
+
+            ok = flow_wait(MILLIS(50), &err) &&
+                 stream_printf(s, NEVER, &err, "%d\n", clock_monotonic_us() - since_us >= MILLIS(50));
         } else {
             ok = stream_printf(s, NEVER, &err, "%.*s\n", S_ARG(line));
         }
@@ -575,9 +582,35 @@ static void flow_tokens(void **state)
     int fd = dial(&c);
 
     (void)state;
-    assert_int_equal(write(c.flow_in, "\0\0", 2), 2);
-    assert_string_equal(ask(fd, "flow\n", 5000), "2 1 0\n");
+    assert_int_equal(write(c.flow_in, "\0\0\0", 3), 3);
+    assert_string_equal(ask(fd, "flow\n", 5000), "3 1\n");
+    assert_string_equal(ask(fd, "wait\n", 5000), "1\n");
+    assert_string_equal(ask(fd, "wait a little\n", 5000), "1\n");
     (void)close(fd);
+    assert_int_equal(end(&c), 0);
+}
+
+/* A token lets one go, and leaves the other waiting. */
+static void flow_waits(void **state)
+{
+    const char *const argv = "echo -t unix";
+    struct child c = start(&echo_service, true, "unix", argv);
+    int fds[2] = {dial(&c), dial(&c)};
+    int first;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        assert_string_equal(ask(fds[i], "x\n", 5000), "x\n"); /* it is there */
+        assert_int_equal(write(fds[i], "wait\n", 5), 5);
+    }
+    assert_int_equal(write(c.flow_in, "\0", 1), 1);
+    first = readable(fds[0], 5000) ? 0 : 1;
+    assert_string_equal(ask(fds[first], "", 5000), "1\n");
+    assert_false(readable(fds[1 - first], 100));
+    assert_int_equal(write(c.flow_in, "\0", 1), 1);
+    assert_string_equal(ask(fds[1 - first], "", 5000), "1\n");
+    (void)close(fds[0]);
+    (void)close(fds[1]);
     assert_int_equal(end(&c), 0);
 }
 
@@ -634,6 +667,7 @@ int main(void)
         cmocka_unit_test(packets),
         cmocka_unit_test(passed_connections),
         cmocka_unit_test(flow_tokens),
+        cmocka_unit_test(flow_waits),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

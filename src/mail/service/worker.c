@@ -276,6 +276,7 @@ void worker_main(void *arg)
     list_init(&w->sessions);
     waitq_init(&w->room);
     waitq_init(&w->drained);
+    waitq_init(&w->flow_waiters);
     group_init(&w->listeners);
     group_init(&w->clients);
     group_init(&w->background);

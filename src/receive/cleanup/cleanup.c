@@ -54,8 +54,8 @@ static void client(struct stream *s)
     struct err err;
     int64_t status;
 
-    /* The queue manager has not caught up: mail comes in no faster than this. */
-    if (!flow_take(1) && !task_sleep(deadline_in(desk.params->in_flow_delay_us), &err))
+    /* While the queue manager does not catch up, mail comes in no faster than this. */
+    if (!flow_wait(desk.params->in_flow_delay_us, &err))
         return;
     (void)session_run(&desk, s, &status, &err);
 }

@@ -104,7 +104,7 @@ static void level_flow(void)
     if (have < want)
         flow_put(want - have);
     else if (have > want)
-        (void)flow_take(have - want);
+        flow_take(have - want);
 }
 
 static void scan_failed(const struct err *err)
