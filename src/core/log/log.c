@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -20,8 +21,14 @@ enum {
     STDERR_BYTES_MOST = 2048,
     TIME_BYTES = 16,
     KEPT_BYTES_MOST = 256 * 1024,
-    CLOSE_WAIT_MS = 100
+    RETRY_MS = 20,
+    RETRY_DEAD_MS = 1000
 };
+
+/* Without a line taken for so long, a reader counts as dead. */
+#define DEAD_US (1 * 1000000L)
+/* However slowly a reader takes them, a loop turn comes to its end: half of the shortest usual watchdog. */
+#define TURN_US (5 * 1000000L)
 
 static const char syslog_path[] = "/dev/log";
 
@@ -61,10 +68,14 @@ struct log {
     char *tag, *host, *postlog_path, *stderr_name;
     char time_text[TIME_BYTES]; /* of time_s; most lines are of the same second as the one before */
     int64_t time_s;
-    struct buf sender; /* "tag[pid]: ", of process sender_pid; empty: to be made */
-    pid_t sender_pid;
+    struct buf sender; /* "tag[pid]: "; empty: to be made */
+    pid_t sender_pid;  /* whose lines are kept and counted here */
     unsigned long lost, lost_untold;
     struct buf kept; /* lines for which the receiver had no room, each behind its length */
+    bool keeps;      /* somebody calls log_flush() */
+    int64_t stalled_us; /* waited since it last took a line */
+    int64_t turn_us;    /* waited since log_flush() */
+    volatile sig_atomic_t busy; /* in send_line(): a line of a signal handler must not touch what is kept */
 };
 
 /* ---- the socket ---- */
@@ -97,8 +108,10 @@ enum sent { SENT, SENT_NO_ROOM, SENT_NOBODY, SENT_NO_SOCKET };
 
 static enum sent try_send(struct log *log, slice line)
 {
-    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+        log->stalled_us = 0;
         return SENT;
+    }
     if (errno == ENOTSOCK || errno == EBADF)
         return SENT_NO_SOCKET;
     return errno == EAGAIN || errno == ENOBUFS ? SENT_NO_ROOM : SENT_NOBODY;
@@ -124,140 +137,96 @@ static enum sent send_now(struct log *log, slice line)
     return sent;
 }
 
-/* False: some are left. */
-static bool send_kept(struct log *log)
+/* ---- lines that are kept, and waiting ---- */
+
+/* SENT: none is left. */
+static enum sent send_kept(struct log *log)
 {
+    enum sent sent = SENT;
     size_t at = 0, n;
 
-    for (; at < log->kept.n; at += sizeof n + n) {
+    while (at < log->kept.n) {
         memcpy(&n, log->kept.p + at, sizeof n);
-        if (send_now(log, slice_of(log->kept.p + at + sizeof n, n)) != SENT)
+        sent = send_now(log, slice_of(log->kept.p + at + sizeof n, n));
+        if (sent != SENT)
             break;
+        at += sizeof n + n;
     }
     buf_consume(&log->kept, at);
     if (log->kept.n == 0)
         buf_done(&log->kept);
-    return log->kept.n == 0;
+    return sent;
 }
 
 static bool keep(struct log *log, slice line)
 {
-    if (log->kept.max - log->kept.n < sizeof line.n + line.n)
+    if (!log->keeps || log->kept.max - log->kept.n < sizeof line.n + line.n)
         return false;
     return buf_add(&log->kept, slice_of(&line.n, sizeof line.n)) && buf_add(&log->kept, line);
 }
 
-static bool send_line(struct log *log, slice line)
+static bool is_dead(const struct log *log)
 {
-    if (log->kept.n > 0 && !send_kept(log))
-        return keep(log, line);
-    switch (send_now(log, line)) {
-    case SENT:
-        return true;
-    case SENT_NO_ROOM:
-        return keep(log, line);
-    case SENT_NO_SOCKET:
-    case SENT_NOBODY:
-        break;
-    }
-    return false;
+    return log->stalled_us >= DEAD_US;
 }
 
-bool log_flush(struct log *log)
-{
-    int code = errno;
-    bool done = log->kept.n == 0 || send_kept(log);
-
-    errno = code;
-    return done;
-}
-
-/* Once the receiver reads on, its queue takes more; poll() tells. */
-static void flush_before_close(struct log *log)
+/* Until the reader has room, or a signal comes.  False, at once: it has been waited for long enough. */
+static bool wait_for_reader(struct log *log)
 {
     struct pollfd room = {.fd = log->fd, .events = POLLOUT};
+    int64_t from = clock_monotonic_us(), spent;
 
-    for (int i = 0; i < CLOSE_WAIT_MS / 10 && !log_flush(log); i++)
-        (void)poll(&room, 1, 10);
+    if (is_dead(log) || log->turn_us >= TURN_US)
+        return false;
+    (void)poll(&room, 1, (int)((DEAD_US - log->stalled_us) / 1000 + 1));
+    spent = clock_monotonic_us() - from;
+    log->stalled_us += spent;
+    log->turn_us += log->keeps ? spent : 0;
+    return true;
+}
+
+static bool send_or_keep(struct log *log, slice line)
+{
+    for (;;) {
+        enum sent sent = send_kept(log);
+
+        if (sent == SENT)
+            sent = send_now(log, line);
+        if (sent == SENT)
+            return true;
+        if (sent != SENT_NO_ROOM && log->kept.n == 0)
+            return false;
+        if (keep(log, line))
+            return true;
+        if (sent != SENT_NO_ROOM || !wait_for_reader(log))
+            return false;
+    }
+}
+
+static bool send_line(struct log *log, slice line)
+{
+    bool sent;
+
+    if (log->busy)
+        return send_now(log, line) == SENT;
+    log->busy = true;
+    sent = send_or_keep(log, line);
+    log->busy = false;
+    return sent;
+}
+
+/* What a process keeps is not its child's to send, and a child has no loop. */
+static void be_own(struct log *log)
+{
+    pid_t pid = getpid();
+
+    if (log->sender_pid == pid)
+        return;
+    log->sender_pid = pid;
+    buf_clear(&log->sender);
     buf_done(&log->kept);
-}
-
-/* ---- opening ---- */
-
-static char *copy(const char *text, const char *otherwise)
-{
-    const char *from = text == NULL ? otherwise : text;
-
-    return xstrndup(from, strlen(from));
-}
-
-static void set(struct log *log, const struct log_config *config)
-{
-    log->sink = config->sink;
-    log->facility = facility_number(config->facility);
-    log->also_stderr = config->also_stderr;
-    log->ascii_only = config->ascii_only;
-    log->tag = copy(config->tag, "postfix");
-    log->host = copy(config->host, "localhost");
-    log->postlog_path = copy(config->postlog_path, "public/postlog");
-    log->stderr_name = copy(config->stderr_name, "postfix");
-    buf_init(&log->sender, TEXT_BYTES_MOST);
-}
-
-static void free_texts(struct log *log)
-{
-    buf_done(&log->sender);
-    free(log->tag);
-    free(log->host);
-    free(log->postlog_path);
-    free(log->stderr_name);
-}
-
-static bool has_socket(enum log_sink sink)
-{
-    return sink == LOG_SINK_SYSLOG || sink == LOG_SINK_POSTLOG;
-}
-
-struct log *log_open(const struct log_config *config)
-{
-    struct log *log = xcalloc(1, sizeof *log);
-
-    log->fd = -1;
-    buf_init(&log->kept, KEPT_BYTES_MOST);
-    set(log, config);
-    if (has_socket(log->sink))
-        open_socket(log);
-    return log;
-}
-
-void log_close(struct log *log)
-{
-    if (log == NULL)
-        return;
-    flush_before_close(log);
-    if (log->fd >= 0)
-        (void)close(log->fd);
-    free_texts(log);
-    free(log);
-}
-
-void log_reopen(struct log *log, const struct log_config *config)
-{
-    struct log old = *log;
-    bool same;
-
-    set(log, config);
-    same = old.sink == log->sink && (log->sink != LOG_SINK_POSTLOG || strcmp(old.postlog_path, log->postlog_path) == 0);
-    free_texts(&old);
-    if (same)
-        return;
-    flush_before_close(log);
-    if (log->fd >= 0)
-        (void)close(log->fd);
-    log->fd = -1;
-    log->connected = false;
-    if (has_socket(log->sink))
-        open_socket(log);
+    log->keeps = false;
+    log->lost = log->lost_untold = 0;
 }
 
 /* ---- writing ---- */
@@ -328,13 +297,8 @@ static const char *time_text(struct log *log)
 
 static slice sender(struct log *log)
 {
-    pid_t pid = getpid();
-
-    if (log->sender.n == 0 || log->sender_pid != pid) {
-        log->sender_pid = pid;
-        buf_clear(&log->sender);
-        (void)buf_addf(&log->sender, "%s[%d]: ", log->tag, (int)pid);
-    }
+    if (log->sender.n == 0)
+        (void)buf_addf(&log->sender, "%s[%d]: ", log->tag, (int)log->sender_pid);
     return buf_slice(&log->sender);
 }
 
@@ -395,17 +359,157 @@ static bool tell_losses(struct log *log)
     return true;
 }
 
+/* ---- opening ---- */
+
+static char *copy(const char *text, const char *otherwise)
+{
+    const char *from = text == NULL ? otherwise : text;
+
+    return xstrndup(from, strlen(from));
+}
+
+static void set(struct log *log, const struct log_config *config)
+{
+    log->sink = config->sink;
+    log->facility = facility_number(config->facility);
+    log->also_stderr = config->also_stderr;
+    log->ascii_only = config->ascii_only;
+    log->tag = copy(config->tag, "postfix");
+    log->host = copy(config->host, "localhost");
+    log->postlog_path = copy(config->postlog_path, "public/postlog");
+    log->stderr_name = copy(config->stderr_name, "postfix");
+    buf_init(&log->sender, TEXT_BYTES_MOST);
+    log->sender_pid = getpid();
+}
+
+static void free_texts(struct log *log)
+{
+    buf_done(&log->sender);
+    free(log->tag);
+    free(log->host);
+    free(log->postlog_path);
+    free(log->stderr_name);
+}
+
+/* What is left then cannot be told to anybody. */
+static void flush_before_close(struct log *log)
+{
+    log->stalled_us = log->turn_us = 0;
+    while (send_kept(log) == SENT_NO_ROOM && wait_for_reader(log))
+        continue;
+    log->keeps = false;
+    if (log->kept.n == 0)
+        (void)tell_losses(log);
+    buf_done(&log->kept);
+}
+
+static bool has_socket(enum log_sink sink)
+{
+    return sink == LOG_SINK_SYSLOG || sink == LOG_SINK_POSTLOG;
+}
+
+struct log *log_open(const struct log_config *config)
+{
+    struct log *log = xcalloc(1, sizeof *log);
+
+    log->fd = -1;
+    buf_init(&log->kept, KEPT_BYTES_MOST);
+    set(log, config);
+    if (has_socket(log->sink))
+        open_socket(log);
+    return log;
+}
+
+void log_close(struct log *log)
+{
+    if (log == NULL)
+        return;
+    be_own(log);
+    flush_before_close(log);
+    if (log->fd >= 0)
+        (void)close(log->fd);
+    free_texts(log);
+    free(log);
+}
+
+void log_reopen(struct log *log, const struct log_config *config)
+{
+    struct log old;
+    bool same;
+
+    be_own(log);
+    old = *log;
+    set(log, config);
+    same = old.sink == log->sink && (log->sink != LOG_SINK_POSTLOG || strcmp(old.postlog_path, log->postlog_path) == 0);
+    free_texts(&old);
+    if (same)
+        return;
+    flush_before_close(log);
+    if (log->fd >= 0)
+        (void)close(log->fd);
+    log->fd = -1;
+    log->connected = false;
+    log->keeps = old.keeps;
+    log->stalled_us = 0;
+    if (has_socket(log->sink))
+        open_socket(log);
+}
+
+/* ---- the interface ---- */
+
+static void count(struct log *log, bool sent)
+{
+    log->lost += !sent;
+    log->lost_untold += !sent;
+}
+
 void log_line(struct log *log, enum log_level level, slice text)
 {
     int code = errno;
 
+    be_own(log);
     if (log->also_stderr)
         write_stderr(log, level, text);
-    if (!tell_losses(log) || !write_line(log, level, text)) {
-        log->lost++;
-        log->lost_untold++;
-    }
+    count(log, tell_losses(log) && write_line(log, level, text));
     errno = code;
+}
+
+void log_packet(struct log *log, slice packet)
+{
+    int code = errno;
+
+    be_own(log);
+    count(log, tell_losses(log) && send_line(log, packet));
+    errno = code;
+}
+
+void log_keep(struct log *log)
+{
+    be_own(log);
+    log->keeps = true;
+}
+
+void log_flush(struct log *log)
+{
+    int code = errno;
+
+    be_own(log);
+    log->turn_us = 0;
+    if (send_kept(log) == SENT)
+        (void)tell_losses(log);
+    errno = code;
+}
+
+int log_retry_ms(const struct log *log)
+{
+    if (log->kept.n == 0 && log->lost_untold == 0)
+        return 0;
+    return log->kept.n == 0 || is_dead(log) ? RETRY_DEAD_MS : RETRY_MS;
+}
+
+bool log_has_kept(const struct log *log)
+{
+    return log->kept.n > 0;
 }
 
 unsigned long log_lost(const struct log *log)

@@ -4,7 +4,10 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -102,35 +105,182 @@ static void lines_to_postlogd(void **state)
     end_receiver(&r);
 }
 
-/* Lines that find no room are kept, then counted and told later; the writer never waits. */
-static void floods(void **state)
+static bool is_loss(const char *line)
+{
+    return strstr(line, "log lines were lost") != NULL;
+}
+
+/* A slow reader: takes lines until "end", ten at a time; 0 when none was missing. */
+static int read_slowly(struct receiver *r, int lines)
+{
+    struct pollfd ready = {.fd = r->fd, .events = POLLIN};
+    char line[3000], expected[20];
+
+    for (int i = 0; i < lines; i++) {
+        if (i % 10 == 0)
+            (void)usleep(100);
+        (void)poll(&ready, 1, 60000);
+        (void)snprintf(expected, sizeof expected, ": %d", i);
+        if (strstr(next(r, line), expected) == NULL)
+            return 1;
+    }
+    return 0;
+}
+
+static void slow_reader(bool keeps)
+{
+    enum { LINES = 20000 };
+    struct receiver r;
+    char text[20];
+    struct log *log;
+    int status;
+    pid_t reader;
+
+    start_receiver(&r);
+    reader = fork();
+    if (reader == 0)
+        _exit(read_slowly(&r, LINES));
+    log = open_log(&r);
+    if (keeps)
+        log_keep(log);
+    for (int i = 0; i < LINES; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        log_line(log, LOG_LEVEL_INFO, slice_text(text));
+        if (i % 100 == 0)
+            log_flush(log);
+    }
+    assert_int_equal(log_lost(log), 0);
+    log_close(log);
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+    end_receiver(&r);
+}
+
+static void a_slow_reader_loses_nothing(void **state)
+{
+    (void)state;
+    slow_reader(false);
+    slow_reader(true);
+}
+
+/* Takes all there is, in whatever way it comes; how many, without those that tell of losses; *TOLD is what these say. */
+static unsigned take_all(struct receiver *r, struct log *log, unsigned long *told)
+{
+    unsigned received = 0;
+    char line[3000];
+
+    *told = 0;
+    do {
+        for (log_flush(log); *next(r, line) != '\0';)
+            if (is_loss(line))
+                *told += strtoul(strstr(line, "warning: ") + strlen("warning: "), NULL, 10);
+            else
+                received++;
+    } while (log_retry_ms(log) > 0);
+    while (*next(r, line) != '\0')
+        received += !is_loss(line);
+    return received;
+}
+
+/* One that does not read is waited for once, not for each line; when it is back, it is told without a further line. */
+static void dead_reader(bool keeps)
 {
     struct receiver r;
-    char line[3000];
     struct log *log;
-    unsigned long lost;
-    unsigned received = 0;
+    unsigned long told;
+    int64_t began_us = clock_monotonic_us();
+    unsigned received;
+
+    start_receiver(&r);
+    log = open_log(&r);
+    if (keeps)
+        log_keep(log);
+    for (int i = 0; i < 20000; i++) /* longer than the one that tells of losses */
+        log_line(log, LOG_LEVEL_INFO, S("to=<someone@some.example>, relay=none, delay=0.07, status=sent (for good)"));
+    assert_in_range(clock_monotonic_us() - began_us, 1000000, 100 * 1000000);
+    assert_true(log_lost(log) > 0);
+    assert_int_equal(log_retry_ms(log), 1000);
+    received = take_all(&r, log, &told);
+    assert_int_equal(told, log_lost(log));
+    assert_int_equal(received + told, 20000);
+    if (keeps)
+        assert_true(received > 1000);
+    log_line(log, LOG_LEVEL_INFO, S("after"));
+    assert_int_equal(log_retry_ms(log), 0);
+    log_close(log);
+    end_receiver(&r);
+}
+
+static void a_dead_reader_is_waited_for_once(void **state)
+{
+    (void)state;
+    dead_reader(false);
+    dead_reader(true);
+}
+
+/* What waits in the parent is sent by the parent alone. */
+static void a_child_sends_nothing_of_its_parents(void **state)
+{
+    struct receiver r;
+    struct log *log;
+    unsigned long told;
+    int status;
+    pid_t child;
 
     (void)state;
     start_receiver(&r);
     log = open_log(&r);
-    for (int i = 0; i < 20000; i++)
-        log_line(log, LOG_LEVEL_INFO, S("flood"));
-    lost = log_lost(log);
-    assert_true(lost > 0);
-    assert_false(log_flush(log));
-    do {
+    log_keep(log);
+    for (int i = 0; i < 1000; i++)
+        log_line(log, LOG_LEVEL_INFO, S("parent"));
+    child = fork();
+    if (child == 0) {
+        char line[3000];
+
         while (*next(&r, line) != '\0')
-            received++;
-    } while (!log_flush(log));
-    while (*next(&r, line) != '\0')
-        received++;
-    assert_int_equal(received + lost, 20000);
-    assert_true(received > 1000);
-    log_line(log, LOG_LEVEL_INFO, S("after"));
-    assert_non_null(strstr(next(&r, line), "log lines were lost"));
-    assert_non_null(strstr(next(&r, line), "after"));
+            continue;
+        log_line(log, LOG_LEVEL_INFO, S("child"));
+        _exit(strstr(next(&r, line), "child") != NULL && *next(&r, line) == '\0' ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_in_range(take_all(&r, log, &told), 1, 999);
+    assert_int_equal(told, 0);
     log_close(log);
+    end_receiver(&r);
+}
+
+static struct log *handlers_log;
+
+static void log_in_handler(int signo)
+{
+    (void)signo;
+    log_line(handlers_log, LOG_LEVEL_INFO, S("handler"));
+}
+
+/* A handler's line, in the midst of waiting, is lost or sent, and leaves what is kept alone. */
+static void a_handler_may_log(void **state)
+{
+    const struct itimerval often = {{0, 10000}, {0, 10000}}, never = {0};
+    struct receiver r;
+    unsigned long told;
+    unsigned received;
+
+    (void)state;
+    start_receiver(&r);
+    handlers_log = open_log(&r);
+    log_keep(handlers_log);
+    while (log_retry_ms(handlers_log) == 0)
+        log_line(handlers_log, LOG_LEVEL_INFO, S("flood"));
+    (void)signal(SIGALRM, log_in_handler);
+    (void)setitimer(ITIMER_REAL, &often, NULL);
+    while (log_lost(handlers_log) == 0 || log_retry_ms(handlers_log) < 1000)
+        log_line(handlers_log, LOG_LEVEL_INFO, S("flood"));
+    (void)setitimer(ITIMER_REAL, &never, NULL);
+    received = take_all(&r, handlers_log, &told);
+    assert_true(received > 1000);
+    assert_int_equal(told, log_lost(handlers_log));
+    log_close(handlers_log);
     end_receiver(&r);
 }
 
@@ -145,17 +295,17 @@ static void bursts(void **state)
     (void)state;
     start_receiver(&r);
     log = open_log(&r);
+    log_keep(log);
     for (int i = 0; i < 2000; i++) {
         (void)snprintf(text, sizeof text, "%d", i);
         log_line(log, LOG_LEVEL_INFO, slice_text(text));
     }
     assert_int_equal(log_lost(log), 0);
-    do {
+    for (; expected < 2000; log_flush(log))
         while (*next(&r, line) != '\0') {
             (void)snprintf(text, sizeof text, ": %d", expected++);
             assert_non_null(strstr(line, text));
         }
-    } while (!log_flush(log) || expected < 2000);
     log_close(log);
     end_receiver(&r);
 }
@@ -314,7 +464,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_to_postlogd), cmocka_unit_test(long_lines_are_cut),
-        cmocka_unit_test(floods),
+        cmocka_unit_test(a_slow_reader_loses_nothing), cmocka_unit_test(a_dead_reader_is_waited_for_once),
+        cmocka_unit_test(a_child_sends_nothing_of_its_parents), cmocka_unit_test(a_handler_may_log),
         cmocka_unit_test(bursts),
         cmocka_unit_test(a_receiver_that_comes_back),
         cmocka_unit_test(syslog_takes_the_first_descriptor),

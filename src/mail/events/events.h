@@ -13,7 +13,7 @@
 
 void events_open(struct log *log);
 struct log *events_log(void);
-/* FN is called after each line: for the one who sees to it that lines kept in memory get out (log_flush()). */
+/* FN is called after each line: for the one who sees to it that kept ones get out (mail/service/log_lines). */
 void events_after_line(void (*fn)(void));
 /* FN is called after the line of event_fatal(), while the log is still open: for what has to be added.  NULL: nothing more. */
 void events_on_fatal(void (*fn)(void));
@@ -32,6 +32,8 @@ void event_look_up_failed(const char *table, slice key, const struct err *err);
 void event_error(const char *format, ...) PRINTF_LIKE(1, 2);
 /* A line that was made elsewhere, at its level; nothing ends, whatever that is. */
 void event_line(enum log_level level, slice text);
+/* Likewise with all that goes before a line (log_packet()). */
+void event_packet(slice packet);
 /* Logs "fatal: ..." and ends the process with status 1 after a second's pause (so that a failing daemon does not spin);
  * in commands (events_set_fatal) at once, with the given status. */
 NORETURN void event_fatal(const char *format, ...) PRINTF_LIKE(1, 2);

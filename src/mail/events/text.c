@@ -146,6 +146,13 @@ void event_line(enum log_level level, slice text)
     process_line(level, text);
 }
 
+void event_packet(slice packet)
+{
+    log_packet(process.log, packet);
+    if (process.after_line != NULL)
+        process.after_line();
+}
+
 void event_fatal(const char *format, ...)
 {
     va_list arguments;

@@ -44,7 +44,7 @@ struct worker {
     struct waitq room, drained, flow_waiters;
     bool flow_watched;
     struct task_group listeners, clients, background;
-    struct timer idle, tick, kept_lines, told_to_end;
+    struct timer idle, tick, told_to_end;
     struct task *idle_listeners[64]; /* only waiting, may be cancelled; else NULL */
 
     struct watcher *watchers;

@@ -3,13 +3,13 @@
 #include "core/base/bug.h"
 #include "mail/events/events.h"
 #include "mail/service/inner.h"
+#include "mail/service/log_lines.h"
 
 /* How long clients that only wait for their next question are let wait, when the worker drains. */
 #define MULTI_GRACE_US SECONDS(2)
 /* How long a worker that was used often enough must have been idle. */
 #define USED_UP_IDLE_US SECONDS(1)
 #define TICK_US SECONDS(10)
-#define LOG_RETRY_US MILLIS(20)
 
 static struct worker worker; /* the process is one */
 
@@ -76,7 +76,9 @@ static void check_idle(void *arg)
     /* Idle clients of services with many questions per connection do not count, others do. */
     if (w->session_count > 0 && !w->counts_answers)
         return;
-    if (clock_monotonic_us() - w->last_answer_us >= idle_needed_us(w))
+    if (log_has_kept(events_log()))
+        arm_idle(w, clock_monotonic_us());
+    else if (clock_monotonic_us() - w->last_answer_us >= idle_needed_us(w))
         service_drain(NULL);
     else
         arm_idle(w, w->last_answer_us);
@@ -153,21 +155,6 @@ void listener_pause(void)
 }
 
 /* ---- regular work ---- */
-
-/* Log lines that found the receiver's queue full wait in memory. */
-static void flush_lines(void *arg)
-{
-    struct worker *w = arg;
-
-    if (!log_flush(events_log()))
-        timer_set(&w->kept_lines, deadline_in(LOG_RETRY_US), flush_lines, w);
-}
-
-static void after_line(void)
-{
-    if (!heap_has(&worker.kept_lines.node))
-        flush_lines(&worker);
-}
 
 static void tick(void *arg)
 {
@@ -281,7 +268,7 @@ void worker_main(void *arg)
     group_init(&w->clients);
     group_init(&w->background);
     loop_watchdog(w->service->watchdog_us != 0 ? w->service->watchdog_us : w->run.params->network_watchdog_timeout_us);
-    events_after_line(after_line);
+    log_lines_begin();
     if (!stop_watch(w, &err))
         event_fatal("%s", err.text);
     if (w->service->start != NULL && !w->service->start(&w->run, &err))
@@ -293,6 +280,6 @@ void worker_main(void *arg)
         serve(w);
     if (w->service->stop != NULL)
         w->service->stop();
-    events_after_line(NULL);
+    log_lines_end();
     loop_stop();
 }

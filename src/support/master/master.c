@@ -18,6 +18,7 @@
 #include "core/base/file.h"
 #include "core/log/log.h"
 #include "mail/events/events.h"
+#include "mail/service/log_lines.h"
 
 
 enum { START_WAIT_SECONDS = 100 };
@@ -306,6 +307,7 @@ static void run(void *arg)
     struct err err;
 
     loop_watchdog(master.params->queue_watchdog_timeout_us);
+    log_lines_begin();
     if (!watch_signals(&err) || !services_load(&err))
         event_fatal("%s", err.text);
     event_info("daemon started -- version %s, configuration %s", master.params->mail_version, master.config_directory);
@@ -351,5 +353,6 @@ int main(int argc, char **argv)
     master.environment = environment_make(master.params, master.config_directory);
     if (!loop_run(run, &o, &err))
         event_fatal("%s", err.text);
+    log_close(events_log());
     return 0;
 }

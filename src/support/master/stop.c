@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "mail/events/events.h"
+#include "mail/service/log_lines.h"
 #include "support/master/master.h"
 
 /* They end by themselves at stop_time_limit: this much later they hang. */
@@ -62,6 +63,7 @@ static void end_all(void *unused)
     LIST_ENTRY(at, struct service_state, in_master)->told_to_end = true;
     (void)signal(SIGTERM, SIG_IGN); /* the group includes us */
     (void)kill(0, SIGTERM);
+    log_lines_end();
     loop_stop();
 }
 

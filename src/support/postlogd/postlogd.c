@@ -1,8 +1,6 @@
 /* postlogd(8) - log lines by datagram into a file. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "mail/events/events.h"
@@ -10,8 +8,7 @@
 
 enum { LINE_MOST = 4096, TIME_BYTES = 16 /* "Mmm dd hh:mm:ss " */ };
 
-static int log_fd = -1;    /* the file, or standard output */
-static int syslog_fd = -1; /* when there is no file */
+static int log_fd = -1; /* the file, or standard output; else the process's own log, which is syslog, takes the lines */
 static char line_room[LINE_MOST + 1], packet_room[LINE_MOST + 64];
 
 /* PATH is PREFIX or lies below it. */
@@ -36,23 +33,12 @@ static bool is_allowed(slice path, slice prefixes)
     return false;
 }
 
-static bool open_syslog(struct err *err)
-{
-    static const struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-
-    syslog_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (syslog_fd < 0)
-        return err_sys(err, "socket");
-    (void)connect(syslog_fd, (const struct sockaddr *)&to, sizeof to);
-    return true;
-}
-
 static bool pre_start(struct service_run *run, struct err *err)
 {
     const char *path = run->params->maillog_file;
 
     if (path[0] == '\0')
-        return open_syslog(err);
+        return true;
     if (!is_allowed(slice_text(path), slice_text(run->params->maillog_file_prefixes)))
         return err_set(err, ERR_CONFIG, "maillog_file value '%.200s' does not match any prefix in maillog_file_prefixes",
                        path);
@@ -73,8 +59,7 @@ static void send_to_syslog(slice line)
     n = snprintf(packet_room, sizeof packet_room, "<22>%s %.*s", now,
                  S_ARG(blank == SLICE_NONE ? line : slice_skip(rest, blank + 1)));
     if (n > 0)
-        (void)!send(syslog_fd, packet_room, (size_t)n < sizeof packet_room ? (size_t)n : sizeof packet_room - 1,
-                    MSG_NOSIGNAL);
+        event_packet(slice_of(packet_room, (size_t)n < sizeof packet_room ? (size_t)n : sizeof packet_room - 1));
 }
 
 /* One line, whatever the packet holds. */
