@@ -11,23 +11,34 @@
 #include "core/io/stream_inner.h"
 #include "core/run/page.h"
 
-/* ---- buffers: pages while they are small ---- */
+/* ---- buffers: borrowed from the loop, but for odd sizes and streams without descriptor ---- */
+
+static char *new_buffer(const struct stream *s, size_t cap)
+{
+    if (s->read_fd >= 0 && cap == PAGE_BYTES)
+        return page_take();
+    if (s->read_fd >= 0 && cap == BULK_BYTES)
+        return bulk_take();
+    return xmalloc(cap);
+}
 
 static void free_buffer(const struct stream *s, char *buffer, size_t cap)
 {
-    if (cap == PAGE_BYTES && s->read_fd >= 0)
+    if (s->read_fd >= 0 && cap == PAGE_BYTES)
         page_give(buffer);
+    else if (s->read_fd >= 0 && cap == BULK_BYTES)
+        bulk_give(buffer);
     else
         free(buffer);
 }
 
-/* A buffer of CAP bytes, at least PAGE_BYTES, that starts as the USED bytes of OLD, which is freed. */
-static char *resize_buffer(const struct stream *s, char *old, size_t old_cap, size_t used, size_t cap)
+/* A buffer of CAP bytes, at least PAGE_BYTES, that starts as the USED bytes at FROM in OLD, which is freed. */
+static char *resize_buffer(const struct stream *s, char *old, size_t old_cap, const char *from, size_t used, size_t cap)
 {
-    char *buffer = cap == PAGE_BYTES && s->read_fd >= 0 ? page_take() : xmalloc(cap);
+    char *buffer = new_buffer(s, cap);
 
     if (used > 0)
-        memcpy(buffer, old, used);
+        memcpy(buffer, from, used);
     free_buffer(s, old, old_cap);
     return buffer;
 }
@@ -157,6 +168,11 @@ void stream_set_autoflush(struct stream *s, bool on)
     s->manual_flush = !on;
 }
 
+void stream_set_bulk(struct stream *s, bool on)
+{
+    s->bulk = on;
+}
+
 /* ---- waiting ---- */
 
 static void give_buffers_back(void *arg)
@@ -175,11 +191,31 @@ static void give_buffers_back(void *arg)
     }
 }
 
+/* While nothing comes, a large buffer is of more use elsewhere.  Nothing in it is on loan when more is waited for. */
+static void give_bulk_back(struct stream *s)
+{
+    size_t rest = s->in_end - s->in_at;
+
+    if (s->in_cap != BULK_BYTES || rest > PAGE_BYTES)
+        return;
+    if (rest > 0) {
+        s->in = resize_buffer(s, s->in, s->in_cap, s->in + s->in_at, rest, PAGE_BYTES);
+        s->in_cap = PAGE_BYTES;
+    } else {
+        free_buffer(s, s->in, s->in_cap);
+        s->in = NULL;
+        s->in_cap = 0;
+    }
+    s->in_at = 0;
+    s->in_end = rest;
+}
+
 static bool wait_fd(struct stream *s, enum fd_want want, deadline by, struct err *err)
 {
     s->moved = 0;
     if (want == FD_WRITE) /* what was read last may still be on loan */
         return task_wait_fd(s->write_fd, FD_WRITE, by, err);
+    give_bulk_back(s);
     return task_wait_fd_idle(s->read_fd, FD_READ, by, give_buffers_back, s, err);
 }
 
@@ -246,7 +282,7 @@ static void make_room(struct stream *s, size_t n)
     while (cap < s->out_n + n && cap < WRITE_BYTES_MOST)
         cap *= 2;
     if (cap != s->out_cap) {
-        s->out = resize_buffer(s, s->out, s->out_cap, s->out_n, cap);
+        s->out = resize_buffer(s, s->out, s->out_cap, s->out, s->out_n, cap);
         s->out_cap = cap;
     }
 }
@@ -294,6 +330,23 @@ bool stream_printf(struct stream *s, deadline by, struct err *err, const char *f
     return stream_write(s, buf_slice(&text), by, err);
 }
 
+char *stream_room(struct stream *s, size_t n, size_t *room)
+{
+    if (s->write_failure != NULL) {
+        *room = 0;
+        return NULL;
+    }
+    make_room(s, n);
+    *room = s->out_cap - s->out_n;
+    return s->out + s->out_n;
+}
+
+void stream_filled(struct stream *s, size_t n)
+{
+    BUG_IF(n > s->out_cap - s->out_n);
+    s->out_n += n;
+}
+
 size_t stream_pending(const struct stream *s)
 {
     return s->out_n;
@@ -301,23 +354,28 @@ size_t stream_pending(const struct stream *s)
 
 /* ---- filling the input buffer ---- */
 
-/* Each read asks for READ_BYTES, so an unread rest moves to the front first. */
-static void make_read_room(struct stream *s)
+static size_t read_cap(const struct stream *s, size_t rest)
 {
-    size_t rest = s->in_end - s->in_at;
+    size_t cap = s->in_cap == 0 ? PAGE_BYTES : s->in_cap;
 
-    if (rest > 0 && s->in_at > 0)
+    while (cap < rest + READ_BYTES)
+        cap *= 2;
+    return s->bulk && cap < BULK_BYTES && !bulk_is_short() ? BULK_BYTES : cap;
+}
+
+/* An unread rest moves to the front first.  Returns for how much a read is to ask. */
+static size_t make_read_room(struct stream *s)
+{
+    size_t rest = s->in_end - s->in_at, cap = read_cap(s, rest);
+
+    if (cap != s->in_cap)
+        s->in = resize_buffer(s, s->in, s->in_cap, s->in + s->in_at, rest, cap);
+    else if (rest > 0 && s->in_at > 0)
         memmove(s->in, s->in + s->in_at, rest);
+    s->in_cap = cap;
     s->in_at = 0;
     s->in_end = rest;
-    if (s->in_cap < rest + READ_BYTES) {
-        size_t cap = s->in_cap == 0 ? PAGE_BYTES : s->in_cap * 2;
-
-        while (cap < rest + READ_BYTES)
-            cap *= 2;
-        s->in = resize_buffer(s, s->in, s->in_cap, rest, cap);
-        s->in_cap = cap;
-    }
+    return s->bulk ? cap - rest : READ_BYTES;
 }
 
 static bool wait_readable(struct stream *s, deadline by, struct err *err)
@@ -339,14 +397,13 @@ enum fill stream_fill(struct stream *s, deadline by, struct err *err)
     if (s->drained && by.at_us != AT_ONCE.at_us && !wait_readable(s, by, err))
         return FILL_FAILED;
     for (;;) {
-        ssize_t n;
+        size_t most = make_read_room(s);
+        ssize_t n = read(s->read_fd, s->in + s->in_end, most);
 
-        make_read_room(s);
-        n = read(s->read_fd, s->in + s->in_end, READ_BYTES);
         if (n > 0) {
             s->in_end += (size_t)n;
             s->moved += (size_t)n;
-            s->drained = n < READ_BYTES;
+            s->drained = (size_t)n < most;
             return FILL_MORE;
         }
         if (n == 0) {

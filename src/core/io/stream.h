@@ -4,7 +4,8 @@
  * fails with ERR_CANCELLED: cleaning up is the ordinary error path, nothing else.  A stream belongs to one task at a
  * time.  Errors are sticky on the writing side: after one, every later write or flush fails alike.
  *
- * Reading fills a 4096-byte buffer with one read(2); writing gathers up to 64 KiB and goes out with one write(2) at
+ * Reading fills a 4096-byte buffer with one read(2), or one of 64 KiB that goes back when there is nothing more to read;
+ * writing gathers up to 64 KiB and goes out with one write(2) at
  * stream_flush(), when the buffer is full, or (unless turned off) before a read that has to wait.  A stream parked for
  * over a second with nothing in it gives its buffers back.  A descriptor sent over the socket must be taken by recvmsg() on
  * stream_fd() before the stream reads what comes with it.  Depends on: core/base, core/run. */
@@ -39,6 +40,9 @@ const char *stream_name(const struct stream *s);
 /* Does a read that has to wait flush first?  On by default. */
 void stream_set_autoflush(struct stream *s, bool on);
 
+/* Is much about to come?  Then it is read in pieces of up to 64 KiB.  Off by default. */
+void stream_set_bulk(struct stream *s, bool on);
+
 enum stream_got { STREAM_FAILED, STREAM_EOF, STREAM_LINE, STREAM_BARE_LF, STREAM_TOO_LONG };
 
 /* Reads one line of at most MAX bytes, not counting its line end.
@@ -70,11 +74,17 @@ MUST_CHECK bool stream_peek_byte(struct stream *s, char *c, deadline by, struct 
 size_t stream_buffered(const struct stream *s);
 /* Those bytes, on loan until the next call. */
 slice stream_ahead(const struct stream *s);
+/* Takes the first N of them, which stay on loan until the next read. */
+void stream_skip(struct stream *s, size_t n);
 /* Throws buffered input away (STARTTLS, protocol errors). */
 void stream_drop_input(struct stream *s);
 
 MUST_CHECK bool stream_write(struct stream *s, slice bytes, deadline by, struct err *err);
 MUST_CHECK bool stream_printf(struct stream *s, deadline by, struct err *err, const char *format, ...) PRINTF_LIKE(4, 5);
+/* For about N bytes that are made where they go out from: there is room for *ROOM of them, maybe none, before the next flush.
+ * stream_filled() says how many were made. */
+char *stream_room(struct stream *s, size_t n, size_t *room);
+void stream_filled(struct stream *s, size_t n);
 MUST_CHECK bool stream_flush(struct stream *s, deadline by, struct err *err);
 /* Bytes written but not yet flushed. */
 size_t stream_pending(const struct stream *s);

@@ -17,6 +17,7 @@ struct stream {
     char *name;
     bool discarding;
     bool eof, manual_flush, was_blocking, is_sole;
+    bool bulk;    /* much is expected: as much as there is room for is read at a time */
     bool drained; /* nothing to read is expected: another read now would only say EAGAIN */
 };
 

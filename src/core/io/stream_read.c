@@ -1,5 +1,6 @@
 #include "core/io/stream.h"
 
+#include "core/base/bug.h"
 #include "core/io/stream_inner.h"
 
 /* One byte more than MAX in front of the line end may still be its CR. */
@@ -221,6 +222,12 @@ size_t stream_buffered(const struct stream *s)
 slice stream_ahead(const struct stream *s)
 {
     return stream_unread(s);
+}
+
+void stream_skip(struct stream *s, size_t n)
+{
+    BUG_IF(n > s->in_end - s->in_at);
+    stream_take(s, n);
 }
 
 void stream_drop_input(struct stream *s)

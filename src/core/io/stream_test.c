@@ -19,6 +19,19 @@ static void run(task_fn *fn)
         fail_msg("loop_run: %s", err.text);
 }
 
+/* Borrowed buffers are malloc's there. */
+static void skip_under_asan(void)
+{
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(UNDER_ASAN)
+    skip();
+#endif
+}
+
 static deadline soon(void)
 {
     return deadline_in(SECONDS(10));
@@ -316,17 +329,18 @@ static void write_much(void *arg)
     stream_close(s);
 }
 
-static void much_main(void *arg)
+/* *BULK: in large pieces. */
+static void much_main(void *bulk)
 {
     struct task_group g;
     struct err err;
     int fds[2], n = 0;
     slice line;
 
-    (void)arg;
     group_init(&g);
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     AUTO_STREAM struct stream *in = stream_open(fds[0]);
+    stream_set_bulk(in, bulk != NULL);
     assert_true(group_spawn(&g, "writer", write_much, stream_open(fds[1]), &err));
     while (stream_read_line(in, 100, soon(), &line, &err) == STREAM_LINE) {
         char expected[16];
@@ -338,10 +352,62 @@ static void much_main(void *arg)
     assert_true(group_wait(&g, soon(), &err));
 }
 
+static void much_in_bulk(void *arg)
+{
+    (void)arg;
+    much_main(&(bool){true});
+}
+
 static void much_through_a_pipe(void **state)
 {
     (void)state;
     run(much_main);
+    run(much_in_bulk);
+}
+
+static bool read_until(struct stream *s, size_t bytes, deadline by)
+{
+    char text[100];
+    struct err err;
+
+    return stream_read_exact(s, text, bytes, by, &err);
+}
+
+/* All that is there comes with one read, and the large buffer is there for others as soon as nothing more does. */
+static void bulk_main(void *arg)
+{
+    struct stream *pair[2];
+    char much[10000] = "";
+    size_t room;
+    struct err err;
+    void *lent;
+
+    (void)arg;
+    bulk_give(lent = bulk_take());
+    make_pair(pair);
+    stream_set_bulk(pair[0], true);
+    memset(stream_room(pair[1], sizeof much, &room), 'x', sizeof much);
+    assert_true(room >= sizeof much);
+    stream_filled(pair[1], sizeof much);
+    assert_true(stream_flush(pair[1], soon(), &err));
+    assert_true(read_until(pair[0], 10, soon()));
+    assert_int_equal(stream_buffered(pair[0]), sizeof much - 10);
+    stream_skip(pair[0], sizeof much - 20);
+    assert_int_equal(stream_ahead(pair[0]).n, 10);
+    assert_false(read_until(pair[0], 20, deadline_in(MILLIS(2))));
+    assert_ptr_equal(bulk_take(), lent);
+    bulk_give(lent);
+    assert_true(stream_write(pair[1], S("0123456789"), soon(), &err) && stream_flush(pair[1], soon(), &err));
+    assert_true(read_until(pair[0], 10, soon()));
+    stream_close(pair[0]);
+    stream_close(pair[1]);
+}
+
+static void large_buffers_are_lent(void **state)
+{
+    (void)state;
+    skip_under_asan();
+    run(bulk_main);
 }
 
 static void counts(void *arg)
@@ -465,14 +531,7 @@ static void idle_main(void *arg)
 static void idle_streams_give_buffers_back(void **state)
 {
     (void)state;
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(UNDER_ASAN)
-    skip(); /* pages are malloc's there */
-#endif
+    skip_under_asan();
     run(idle_main);
 }
 
@@ -516,6 +575,7 @@ int main(void)
         cmocka_unit_test(endless_input_is_fair),
         cmocka_unit_test(a_broken_pipe_is_an_error),
         cmocka_unit_test(a_peer_that_does_not_read),
+        cmocka_unit_test(large_buffers_are_lent),
         cmocka_unit_test(idle_streams_give_buffers_back),
         cmocka_unit_test(detaching),
     };

@@ -190,6 +190,7 @@ static void free_loop(struct loop *l)
     }
     pool_free(l);
     pages_free(l);
+    bulks_free(l);
     signals_free(l);
     fd_free_all(l);
     stack_free_all(l);

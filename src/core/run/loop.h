@@ -58,7 +58,7 @@ struct pool;
 struct signals;
 struct watchdog;
 
-enum { EVENTS_PER_POLL = 256 };
+enum { EVENTS_PER_POLL = 256, BULKS_WARM = 4 };
 
 struct loop {
     struct task *current;
@@ -86,6 +86,8 @@ struct loop {
     struct task_group main_group;
     unsigned pool_threads_most;
     struct pages *pages;
+    void *bulks[BULKS_WARM]; /* not in use, but kept */
+    size_t bulks_warm, bulks_out;
     struct pool *pool;
     struct signals *signals;
     struct watchdog *watchdog;
@@ -128,6 +130,7 @@ void fd_disarm_listeners(struct loop *l);
 void fd_free_all(struct loop *l);
 
 void pages_free(struct loop *l);
+void bulks_free(struct loop *l);
 void pool_free(struct loop *l);
 void signals_free(struct loop *l);
 void watchdog_free(struct loop *l);
