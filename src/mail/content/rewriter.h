@@ -92,6 +92,9 @@ void rewriter_done(struct rewriter *w);
 
 /* One N or L record's text.  False with err->kind ERR_NONE: a hook wants no more of this message. */
 MUST_CHECK bool rewriter_text(struct rewriter *w, int type, slice text, deadline by, struct err *err);
+/* Those of the RECORDS, whole ones as they come, that rewriter_text() would emit one by one and unchanged: lines of the body in
+ * which nothing is looked for.  The caller puts them where hooks.emit would.  Not for those who check bodies. */
+slice rewriter_plain(const struct rewriter *w, slice records);
 /* The content is over (X). */
 MUST_CHECK bool rewriter_end(struct rewriter *w, deadline by, struct err *err);
 

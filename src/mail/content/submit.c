@@ -137,6 +137,37 @@ bool submit_record(struct submission *s, int type, slice data, deadline by, stru
     return absorb(s, write_head(s, type, data.n, by, err) && stream_write(s->stream, data, by, err), err);
 }
 
+/* With its LF at LF. */
+static bool is_plain_line(const char *line, const char *lf, size_t most)
+{
+    size_t n = (size_t)(lf - line); /* with its CR */
+
+    return n > 0 && n <= most + 1 && lf[-1] == '\r' && (n == 1 || lf[-2] != '\r') && line[0] != '.';
+}
+
+size_t submit_plain_lines(struct submission *s, slice text, size_t most)
+{
+    const char *line = text.p, *end = text.p + text.n, *lf;
+    char *to, *start;
+    size_t room;
+
+    if (s->broken || text.n == 0)
+        return 0;
+    start = to = stream_room(s->stream, text.n, &room);
+    while ((lf = memchr(line, '\n', (size_t)(end - line))) != NULL && is_plain_line(line, lf, most)) {
+        size_t n = (size_t)(lf - line) - 1;
+
+        if (room - (size_t)(to - start) < RECORD_HEAD_MOST + n)
+            break;
+        to += record_head(RECORD_TEXT, n, to);
+        memcpy(to, line, n);
+        to += n;
+        line = lf + 1;
+    }
+    stream_filled(s->stream, (size_t)(to - start));
+    return (size_t)(line - text.p);
+}
+
 bool submit_attribute(struct submission *s, const char *name, slice value, deadline by, struct err *err)
 {
     size_t name_bytes = strlen(name);

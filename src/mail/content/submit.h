@@ -28,6 +28,9 @@ int64_t submit_notice_flags(slice mail_class);
 /* One record.  After a write error (cleanup has given up early) it keeps returning true and drops data: the status comes
  * from submit_finish(). */
 MUST_CHECK bool submit_record(struct submission *s, int type, slice data, deadline by, struct err *err);
+/* The lines at the front of TEXT that are nothing but content, each as a record: whole ones that end in CR LF without another CR
+ * before it, of at most MOST bytes, without a dot in front.  Never waits: takes what there is room for.  Returns their bytes. */
+size_t submit_plain_lines(struct submission *s, slice text, size_t most);
 /* An A record "NAME=VALUE". */
 MUST_CHECK bool submit_attribute(struct submission *s, const char *name, slice value, deadline by, struct err *err);
 MUST_CHECK bool submit_recordf(struct submission *s, deadline by, struct err *err, int type, const char *format, ...)

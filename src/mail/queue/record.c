@@ -37,21 +37,6 @@ bool record_in_extracted(int type)
     return is_one_of(type, "EDRO/PreAFIL>Kon");
 }
 
-size_t record_head(int type, size_t length, char to[RECORD_HEAD_MOST])
-{
-    size_t n = 0;
-
-    to[n++] = (char)type;
-    do {
-        to[n] = (char)(length & 0x7f);
-        length >>= 7;
-        if (length > 0)
-            to[n] = (char)(to[n] | 0x80);
-        n++;
-    } while (length > 0 && n < RECORD_HEAD_MOST);
-    return n;
-}
-
 bool record_add(struct buf *out, int type, slice data)
 {
     char head[RECORD_HEAD_MOST];

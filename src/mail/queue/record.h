@@ -58,7 +58,20 @@ enum { RECORD_MOST_BYTES = (1 << 28) - 1, RECORD_HEAD_MOST = 5 };
 bool record_add(struct buf *out, int type, slice data);
 bool record_addf(struct buf *out, int type, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Type and length alone, into TO; returns how many bytes (1 + 1..4). */
-size_t record_head(int type, size_t length, char to[RECORD_HEAD_MOST]);
+static inline size_t record_head(int type, size_t length, char to[RECORD_HEAD_MOST])
+{
+    size_t n = 0;
+
+    to[n++] = (char)type;
+    do {
+        to[n] = (char)(length & 0x7f);
+        length >>= 7;
+        if (length > 0)
+            to[n] = (char)(to[n] | 0x80);
+        n++;
+    } while (length > 0 && n < RECORD_HEAD_MOST);
+    return n;
+}
 
 enum record_got { RECORD_READ, RECORD_EOF, RECORD_BAD };
 /* Cuts one record off the front.  RECORD_BAD: too many length bits, or the input ends inside it. */

@@ -121,6 +121,21 @@ static void end_content(struct message *m)
         (void)message_recordf(m, RECORD_ATTRIBUTE, "encoding=%.*s", S_ARG(m->encoding));
 }
 
+void content_plain(struct message *m)
+{
+    const struct desk *d = m->desk;
+    slice records;
+
+    if (d->strip.any || d->reject.any ||
+        (m->rewriter.hooks.check != NULL && !tables_empty(d->checks[REWRITER_BODY].tables)))
+        return;
+    records = rewriter_plain(&m->rewriter, stream_ahead(m->client));
+    if (records.n == 0 || !output_fits(&m->output, records.n))
+        return;
+    (void)message_records(m, records);
+    stream_skip(m->client, records.n);
+}
+
 void content_record(struct message *m, int type, slice data)
 {
     AUTO_BUF struct buf stripped = BUF_INIT(data.n + 1);

@@ -50,6 +50,11 @@ bool message_record(struct message *m, int type, slice data)
     return record_written(m, output_record(&m->output, type, data));
 }
 
+bool message_records(struct message *m, slice records)
+{
+    return record_written(m, output_records(&m->output, records));
+}
+
 bool message_recordf(struct message *m, int type, const char *format, ...)
 {
     va_list args;

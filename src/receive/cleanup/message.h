@@ -64,6 +64,8 @@ void message_reject(struct message *m, int64_t status, const char *why);
 void message_fail(struct message *m, const struct err *err);
 /* Writes a record; a failure becomes the message's status. */
 bool message_record(struct message *m, int type, slice data);
+/* Writes RECORDS as they are, for which there is room. */
+bool message_records(struct message *m, slice records);
 bool message_recordf(struct message *m, int type, const char *format, ...) PRINTF_LIKE(3, 4);
 /* 8-bit characters in an envelope address or a header, with autodetection on, ask for SMTPUTF8. */
 enum { SENDOPT_REQUESTED = 1, SENDOPT_HEADER = 2, SENDOPT_SENDER = 4 };
@@ -94,6 +96,8 @@ void characters_check(struct message *m, slice text);
 /* content.c */
 void content_begin(struct message *m);
 void content_record(struct message *m, int type, slice data);
+/* Takes those of the records that are here which need not be looked at one by one. */
+void content_plain(struct message *m);
 void content_done(struct message *m);
 
 /* finish.c.  After E, or when the rest was skipped: commits, bounces or removes.  Sets the final status. */

@@ -68,18 +68,25 @@ void output_keep(struct output *o)
     output_close(o);
 }
 
-static bool flush(struct output *o)
+static bool write_out(struct output *o, slice records)
 {
     if (fault("cleanup.write")) {
         (void)err_sys(&o->err, "write queue file");
         o->state = OUTPUT_FAILED;
-    } else if (!file_write_all(o->file.fd, buf_slice(&o->buffer), &o->err)) {
+    } else if (!file_write_all(o->file.fd, records, &o->err)) {
         (void)err_note(&o->err, "write queue file");
         o->state = OUTPUT_FAILED;
     }
-    o->written_bytes += (int64_t)o->buffer.n;
-    buf_clear(&o->buffer);
+    o->written_bytes += (int64_t)records.n;
     return o->state == OUTPUT_GOOD;
+}
+
+static bool flush(struct output *o)
+{
+    bool good = write_out(o, buf_slice(&o->buffer));
+
+    buf_clear(&o->buffer);
+    return good;
 }
 
 int64_t output_offset(const struct output *o)
@@ -100,11 +107,26 @@ bool output_record(struct output *o, int type, slice data)
 {
     if (o->state != OUTPUT_GOOD)
         return false;
-    if (o->most_bytes > 0 && output_offset(o) + (int64_t)data.n + 2 > o->most_bytes) {
+    if (!output_fits(o, data.n + 2)) {
         o->state = OUTPUT_TOO_BIG;
         return false;
     }
     return append(o, type, data);
+}
+
+bool output_fits(const struct output *o, size_t bytes)
+{
+    return o->most_bytes <= 0 || output_offset(o) + (int64_t)bytes <= o->most_bytes;
+}
+
+/* What would fill the buffer goes past it. */
+bool output_records(struct output *o, slice records)
+{
+    if (o->state != OUTPUT_GOOD)
+        return false;
+    if (o->buffer.n + records.n < FLUSH_AT)
+        return buf_add(&o->buffer, records);
+    return flush(o) && write_out(o, records);
 }
 
 bool output_vrecordf(struct output *o, int type, const char *format, va_list args)

@@ -32,6 +32,10 @@ void output_done(struct output *o);
 
 /* Appends a record.  OUTPUT_TOO_BIG: it would pass the limit. */
 bool output_record(struct output *o, int type, slice data);
+/* Appends RECORDS as they are.  Only if output_fits(). */
+bool output_records(struct output *o, slice records);
+/* Is there room for BYTES more below the limit? */
+bool output_fits(const struct output *o, size_t bytes);
 /* Formatted; a text of more than 511 bytes is OUTPUT_FAILED, never cut. */
 bool output_vrecordf(struct output *o, int type, const char *format, va_list args) PRINTF_LIKE(3, 0);
 /* The same without the limit: the marks that end a file which was cut short. */

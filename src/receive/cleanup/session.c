@@ -6,8 +6,8 @@ enum { RECORD_MOST = 1 << 20, ARENA_MOST = 16 << 20, WORK_MOST = 64 << 20, TEXT_
 
 /* ---- records ---- */
 
-/* RECORD_EOF: the client went away between records.  RECORD_BAD: *ERR. */
-static enum record_got read_record(struct stream *s, struct buf *data, deadline by, int *type, struct err *err)
+/* One that is not all here yet, into ROOM. */
+static enum record_got gather_record(struct stream *s, struct buf *room, deadline by, int *type, struct err *err)
 {
     unsigned char byte;
     size_t length = 0;
@@ -30,8 +30,8 @@ static enum record_got read_record(struct stream *s, struct buf *data, deadline 
         if (byte < 0x80)
             break;
     }
-    buf_clear(data);
-    to = length > RECORD_MOST ? NULL : buf_reserve(data, length + 1);
+    buf_clear(room);
+    to = length > RECORD_MOST ? NULL : buf_reserve(room, length + 1);
     if (to == NULL) {
         (void)err_set(err, ERR_SYNTAX, "cleanup socket: illegal length %zu, record type %d", length, *type);
         return RECORD_BAD;
@@ -40,8 +40,24 @@ static enum record_got read_record(struct stream *s, struct buf *data, deadline 
         (void)err_note(err, "cleanup socket: reading data, record type %d length %zu", *type, length);
         return RECORD_BAD;
     }
-    buf_commit(data, length);
+    buf_commit(room, length);
     return RECORD_READ;
+}
+
+/* RECORD_EOF: the client went away between records.  RECORD_BAD: *ERR.  *DATA is on loan from S or from ROOM. */
+static enum record_got read_record(struct stream *s, struct buf *room, deadline by, int *type, slice *data, struct err *err)
+{
+    slice ahead = stream_ahead(s), rest = ahead;
+    enum record_got got;
+
+    if (cut_record(&rest, type, data) == RECORD_READ) {
+        stream_skip(s, ahead.n - rest.n);
+        return RECORD_READ;
+    }
+    got = gather_record(s, room, by, type, err);
+    if (got == RECORD_READ)
+        *data = buf_slice(room);
+    return got;
 }
 
 static void take_record(struct message *m, int type, slice data)
@@ -76,14 +92,17 @@ static bool is_skipping(const struct message *m)
 /* False: the client left before the end. */
 static bool read_records(struct message *m, struct stream *s, struct err *err)
 {
-    AUTO_BUF struct buf data = BUF_INIT(RECORD_MOST + 1);
+    AUTO_BUF struct buf room = BUF_INIT(RECORD_MOST + 1);
     int64_t patience = m->desk->params->ipc_timeout_us;
+    slice data;
     int type;
 
     do {
+        if (m->part == PART_CONTENT && !is_skipping(m))
+            content_plain(m);
         if (stream_buffered(s) == 0)
             m->by = deadline_in(patience);
-        switch (read_record(s, &data, m->by, &type, err)) {
+        switch (read_record(s, &room, m->by, &type, &data, err)) {
         case RECORD_EOF:
             return false;
         case RECORD_BAD:
@@ -94,7 +113,7 @@ static bool read_records(struct message *m, struct stream *s, struct err *err)
             break;
         }
         if (!is_skipping(m))
-            take_record(m, type, buf_slice(&data));
+            take_record(m, type, data);
     } while (type != RECORD_END);
     return true;
 }
@@ -182,6 +201,7 @@ bool session_run(struct desk *desk, struct stream *s, int64_t *status, struct er
     buf_init(&m.original, TEXT_MOST);
     map_init(&m.written);
     stream_set_name(s, "cleanup socket");
+    stream_set_bulk(s, true);
     err_clear(err);
     good = converse(&m, s, err);
     *status = m.status;

@@ -87,6 +87,23 @@ void content_store(struct session *s, struct intake *in, slice text, bool whole)
         in->broken = true;
 }
 
+void content_store_plain(struct session *s, struct intake *in)
+{
+    slice text = stream_ahead(s->stream);
+    int64_t most = s->world->params->message_size_limit;
+    size_t n;
+
+    if (in->first || in->too_big || in->broken)
+        return;
+    if (most > 0)
+        text = slice_head(text, (size_t)(most - s->data_bytes));
+    n = submit_plain_lines(&s->t.submission, text, (size_t)s->world->params->line_length_limit);
+    stream_skip(s->stream, n);
+    content_came(s, in, n);
+    s->data_bytes += (int64_t)n; /* with two bytes for the end of each line, as there are */
+    s->t.content_bytes = s->data_bytes;
+}
+
 static bool conclude(struct session *s, int64_t status, slice reason, const char *note)
 {
     struct dsn_code dsn = {5, 7, 1};

@@ -66,8 +66,13 @@ static bool receive(struct session *s)
 
     s->data_bytes = 0;
     content_begin_request(s, &in);
-    while ((kind = next_piece(s, &f, &in, &text, &whole)) == LINE_CONTENT)
+    stream_set_bulk(s->stream, true);
+    while ((kind = next_piece(s, &f, &in, &text, &whole)) == LINE_CONTENT) {
         content_store(s, &in, whole ? content_line(text) : text, whole);
+        if (f.at_line_start && f.after_crlf)
+            content_store_plain(s, &in); /* each of these leaves F as it is */
+    }
+    stream_set_bulk(s->stream, false);
     return kind == LINE_END_OF_DATA ? finish(s, &in) : content_lost(s, &f.err);
 }
 

@@ -279,6 +279,8 @@ bool content_begin(struct session *s);
 slice content_line(slice line);
 /* One line, or (not WHOLE) a piece of one. */
 void content_store(struct session *s, struct intake *in, slice text, bool whole);
+/* Lines that are here already and nothing but content, as many as there are.  Never waits. */
+void content_store_plain(struct session *s, struct intake *in);
 /* The end: asks the lists, hands over to cleanup, and answers.  "250 2.0.0 Ok: NOTE queued as ID" */
 bool content_end(struct session *s, const struct intake *in, const char *note);
 /* The client went away, or was silent for too long. */
