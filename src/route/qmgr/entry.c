@@ -77,7 +77,7 @@ struct entry *entry_choose(struct transport *t, int64_t now_us)
         d = first_ready(t);
     e = pop(d);
     job_served(e->job);
-    if (d->last_end_us != 0 && now_us - d->last_end_us <= SECONDS(1))
+    if (destination_is_back_to_back(d, now_us))
         d->back_to_back = true;
     else if (d->busy == 0)
         d->back_to_back = false;
@@ -106,7 +106,7 @@ void entry_release(struct entry *e, int64_t now_us)
 {
     struct destination *d = e->destination;
 
-    d->last_end_us = now_us;
+    destination_ended(d, now_us);
     if (d->rest == AWAKE && d->transport->rules.rate_delay_us > 0)
         destination_rest(d, PAUSED, now_us + d->transport->rules.rate_delay_us);
     entry_drop(e);

@@ -7,6 +7,9 @@
 
 /* A destination's key among the ready: its first job's rank, then how often that job was served there. */
 enum { TURN_BITS = 16 };
+/* Deliveries that follow each other within this are back to back; so long a destination where they were is remembered without
+ * work.  One that mail comes to singly is not, like Postfix's: its servers see a connection for each. */
+#define BACK_TO_BACK_US SECONDS(1)
 
 void schedule_init(struct schedule *s, void (*configure)(void *context, struct transport *t), void *context)
 {
@@ -50,7 +53,11 @@ void destination_sort_in(struct destination *d)
 
 void destination_settle(struct destination *d)
 {
-    if (d->waiting > 0 || d->busy > 0 || d->rest != AWAKE) {
+    bool is_idle = d->waiting == 0 && d->busy == 0 && d->rest == AWAKE;
+
+    if (!is_idle || heap_has(&d->rest_node)) {
+        if (is_idle)
+            window_open(&d->window, &d->transport->rules.window);
         destination_sort_in(d);
         return;
     }
@@ -79,6 +86,24 @@ void destination_rest(struct destination *d, enum rest rest, int64_t until_us)
 {
     d->rest = rest;
     heap_put(&d->transport->schedule->resting_destinations, &d->rest_node, until_us);
+}
+
+static void remember(struct destination *d)
+{
+    heap_put(&d->transport->schedule->resting_destinations, &d->rest_node, d->last_end_us + BACK_TO_BACK_US + 1);
+}
+
+/* The end of being remembered is not moved with each delivery, but once it has come. */
+void destination_ended(struct destination *d, int64_t now_us)
+{
+    d->last_end_us = now_us;
+    if (d->back_to_back && !heap_has(&d->rest_node))
+        remember(d);
+}
+
+bool destination_is_back_to_back(const struct destination *d, int64_t now_us)
+{
+    return d->last_end_us != 0 && now_us - d->last_end_us <= BACK_TO_BACK_US;
 }
 
 void destination_wake(struct destination *d)
@@ -183,6 +208,8 @@ struct transport *schedule_wake(struct schedule *s, int64_t now_us)
     d = CONTAINER_OF(node, struct destination, rest_node);
     t = d->transport;
     destination_wake(d);
+    if (d->back_to_back && destination_is_back_to_back(d, now_us))
+        remember(d);
     destination_settle(d);
     return t;
 }

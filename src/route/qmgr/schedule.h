@@ -77,7 +77,7 @@ struct destination {
     struct heap_node ready_node, rest_node;
     enum rest rest;
     char *reason;
-    int64_t last_end_us;
+    int64_t last_end_us; /* 0: none yet */
     int64_t clog_warned_us; /* the driver's: when it last said that this destination fills the active queue; 0: never */
     bool back_to_back; /* deliveries follow each other within a second: connections are worth keeping */
 };
@@ -142,9 +142,13 @@ void schedule_revive(struct schedule *s);
 struct peer *destination_first_peer(const struct destination *d);
 /* Puts D among its transport's ready ones, or takes it out, as it now is. */
 void destination_sort_in(struct destination *d);
-/* The same; without work D is forgotten, unless it rests: then what it taught still counts. */
+/* The same; without work D is forgotten, unless it rests or much went there a moment ago: then what it taught still counts. */
 void destination_settle(struct destination *d);
 void destination_rest(struct destination *d, enum rest rest, int64_t until_us);
+/* A delivery to D ends. */
+void destination_ended(struct destination *d, int64_t now_us);
+/* Does one that begins now follow another? */
+bool destination_is_back_to_back(const struct destination *d, int64_t now_us);
 void destination_wake(struct destination *d);
 
 #endif

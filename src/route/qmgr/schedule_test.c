@@ -72,6 +72,42 @@ static void one_message_one_recipient(void **state)
     assert_int_equal(t->destinations.count, 0);
 }
 
+/* Delivers COUNT messages to a.test one after the other, for a second each, from AT_US on: was the last back to back? */
+static bool last_is_back_to_back(struct schedule *s, int count, int64_t at_us)
+{
+    bool was = false;
+    struct scheduled m;
+    struct entry *e;
+
+    scheduled_init(&m);
+    while (schedule_next_wake(s) <= at_us)
+        (void)schedule_wake(s, at_us);
+    for (int i = 0; i < count; i++)
+        entry_add(&m, to(s, "a.test"), nobody, 1, &m);
+    for (int i = 0; i < count; i++) {
+        e = entry_choose(schedule_transport(s, S("smtp")), at_us + SECONDS(i));
+        assert_non_null(e);
+        was = e->destination->back_to_back;
+        assert_false(entry_finish(e, NULL, at_us + SECONDS(i + 1)));
+    }
+    return was;
+}
+
+static void deliveries_back_to_back(void **state)
+{
+    struct schedule *s = *state;
+
+    assert_false(last_is_back_to_back(s, 1, SECONDS(1)));
+    assert_int_equal(schedule_next_wake(s), INT64_MAX); /* forgotten */
+    assert_false(last_is_back_to_back(s, 1, SECONDS(2)));
+    assert_true(last_is_back_to_back(s, 2, SECONDS(3)));
+    assert_true(last_is_back_to_back(s, 1, SECONDS(5) + SECONDS(1)));
+    assert_true(last_is_back_to_back(s, 1, SECONDS(7) + SECONDS(1)));
+    assert_int_equal(schedule_next_wake(s), SECONDS(8) + 1); /* looked at again then */
+    assert_false(last_is_back_to_back(s, 1, SECONDS(10) + 1));
+    assert_int_equal(schedule_next_wake(s), INT64_MAX);
+}
+
 static void the_window_bounds(void **state)
 {
     struct schedule *s = *state;
@@ -379,6 +415,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(one_message_one_recipient),
+        CASE(deliveries_back_to_back),
         CASE(the_window_bounds),
         CASE(a_full_destination_does_not_block_others),
         CASE(destinations_of_a_job_take_turns),
