@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import itertools
 import os
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -79,8 +82,8 @@ def systems() -> Iterator[tuple[Installed, Installed]]:
         yield debian, ours
 
 
-def outcome(system: Installed, words: str) -> tuple[int, str, list[str], str, str]:
-    for name, text in (("main.cf", MAIN), ("master.cf", MASTER)):
+def outcome(system: Installed, words: str, *, fresh: bool = True) -> tuple[int, str, list[str], str, str]:
+    for name, text in (("main.cf", MAIN), ("master.cf", MASTER)) if fresh else ():
         system.room.write(f"/etc/postfix/{name}", text)
         os.utime(system.room.path(f"/etc/postfix/{name}"), (time.time() - 10,) * 2)
     done = system.run(["postconf", *shlex.split(words)], check=False)
@@ -93,6 +96,28 @@ def outcome(system: Installed, words: str) -> tuple[int, str, list[str], str, st
 def test_like_debians(systems: tuple[Installed, Installed], words: str) -> None:
     debian, ours = systems
     assert outcome(ours, words) == outcome(debian, words)
+
+
+# -b, -t and -T are none of ours.
+LETTERS = "aAdefFhHlmMnpPvxX#"
+TOGETHER = [
+    *(f"-{first} -{second}" for first, second in itertools.combinations_with_replacement(LETTERS, 2)), *(f"-o x=1 -{letter}" for letter in LETTERS),
+    *(f"-{letter} a=b" for letter in "aAdfhHlmnxX#"), "-a -A -l", "-h -H -a", "-h -H -e", "-e -h -X", "-h -x -f -X a", "-d -n -o x=1", "-F -d -e", "-F -M -d", "-o y",
+    *(f"-{mode} {name}" for mode in ("Me", "Fe", "Pe") for name in ("a", "a=b", "=b", "a/b=c", "a/b/=c")), "-MX a", "-M# a/b/c", "-PX a/b", "-e =b",
+]
+
+
+def test_what_contradicts(systems: tuple[Installed, Installed]) -> None:
+    """Debian's takes a second for each error."""
+    def said(system: Installed, words: str) -> tuple[str, int, list[str]]:
+        status, _, stderr, *_ = outcome(system, words, fresh=False)
+        return words, status, [line for line in stderr if re.match("postconf: (warning|fatal):", line)]  # not what -v tells
+
+    for system in systems:
+        outcome(system, "-n")  # configures it
+    with concurrent.futures.ThreadPoolExecutor(40) as several:
+        debian, ours = ([*several.map(lambda words, system=system: said(system, words), TOGETHER)] for system in systems)  # type: ignore[misc]
+    assert ours == debian
 
 
 @pytest.mark.parametrize("command", ["postqueue -p", "postconf -n alias_maps", "postmap -q a inline:{a=b}", "postcat -q X", "postsuper -d X1"])

@@ -304,6 +304,29 @@ static bool edit_row(const struct edit *e, slice first, slice *rest, struct buf 
     return ok;
 }
 
+/* How many words NAME has between its slashes. */
+static int parts(slice name)
+{
+    slice word;
+    int count = 0;
+
+    while (cut_word(&name, "/", &word))
+        count++;
+    return count;
+}
+
+static bool check_name(enum master_view view, slice name, struct err *err)
+{
+    static const struct {
+        int parts;
+        const char *wants;
+    } views[] = {[MASTER_ROWS] = {2, "-Me, -MX or -M# requires service_name/type"},
+                 [MASTER_FIELDS] = {3, "-Fe or -FX requires service_name/type/field_name"},
+                 [MASTER_PARAMETERS] = {3, "-Pe or -PX requires service_name/type/parameter"}};
+
+    return parts(name) == views[view].parts || err_set(err, ERR_SYNTAX, "%s", views[view].wants);
+}
+
 static bool parse_request(slice request, struct edit *e, struct err *err)
 {
     slice name = request;
@@ -311,14 +334,16 @@ static bool parse_request(slice request, struct edit *e, struct err *err)
     e->request = e->value = request;
     if (e->change == MASTER_SET && !cut_until(&e->value, '=', &name))
         return err_set(err, ERR_SYNTAX, "missing '=' after attribute name: \"%.*s\"", S_ARG(slice_head(request, 300)));
-    e->where = pattern_parse(slice_trim(name));
+    name = slice_trim(name);
+    if (name.n == 0)
+        return err_set(err, ERR_SYNTAX, "missing attribute name: \"%.*s\"", S_ARG(slice_head(request, 300)));
+    if (!check_name(e->view, name, err))
+        return false;
+    e->where = pattern_parse(name);
     e->value = slice_trim(e->value);
     if (e->view == MASTER_FIELDS && !is_field(e->where.name))
         return err_set(err, ERR_SYNTAX, "invalid service attribute name: \"%.*s\"",
                        S_ARG(slice_head(e->where.name, 100)));
-    if (e->view == MASTER_PARAMETERS && slice_eq(e->where.name, S("*")))
-        return err_set(err, ERR_SYNTAX, "-P requires service/type/parameter: \"%.*s\"",
-                       S_ARG(slice_head(request, 300)));
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "commands/postconf/edit.h"
 #include "commands/postconf/master.h"
 #include "commands/postconf/names.h"
+#include "commands/postconf/options.h"
 #include "commands/postconf/rows.h"
 #include "core/base/bug.h"
 #include "core/base/cut.h"
@@ -16,131 +17,7 @@
 #include "mail/params/params.h"
 #include "mail/table/table.h"
 
-enum { FILE_MOST = 16 << 20, OVERRIDES_MOST = 256, TYPES_MOST = 100 };
-
-enum { CLASS_BUILTIN = 1, CLASS_SERVICE = 2, CLASS_USER = 4, CLASS_ALL = 7 };
-
-struct options {
-    bool set_only, defaults, no_name, no_value, fold, expand;
-    bool edit, remove, comment_out;
-    bool rows, fields, parameters; /* of master.cf */
-    bool lock_types, map_types, server_sasl, client_sasl;
-    unsigned classes;
-    const char *config;
-    struct params_override overrides[OVERRIDES_MOST];
-    size_t override_count;
-};
-
-static NORETURN void usage(void)
-{
-    event_fatal(
-        "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] [-C param_class] [-d "
-        "(parameter "
-        "defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] [-h (no names)] [-H (no "
-        "values)] [-l "
-        "(lock types)] [-m (map types)] [-M (master.cf)] [-n (non-default parameters)] [-o name=value (override "
-        "parameter "
-        "value)] [-p (main.cf, default)] [-P (master.cf parameters)] [-v (verbose)] [-x (expand parameter values)] [-X "
-        "(exclude)] [-# (comment-out)] [name...]");
-}
-
-static void add_override(struct options *o, const char *text)
-{
-    slice rest = slice_text(text), name;
-
-    if (o->override_count == OVERRIDES_MOST || !cut_until(&rest, '=', &name))
-        usage();
-    o->overrides[o->override_count++] = (struct params_override){slice_trim(name), slice_trim(rest)};
-}
-
-static unsigned parse_classes(const char *text)
-{
-    static const struct {
-        const char *name;
-        unsigned classes;
-    } known[] = {{"builtin", CLASS_BUILTIN}, {"service", CLASS_SERVICE}, {"user", CLASS_USER}, {"all", CLASS_ALL}};
-    slice rest = slice_text(text), word;
-    unsigned classes = 0;
-
-    while (cut_word(&rest, ", \t", &word)) {
-        unsigned added = 0;
-
-        for (size_t i = 0; i < COUNT_OF(known); i++)
-            if (slice_eq_case(word, slice_text(known[i].name)))
-                added = known[i].classes;
-        if (added == 0)
-            event_fatal("unknown -C option value \"%.*s\" in \"%s\"", S_ARG(word), text);
-        classes |= added;
-    }
-    return classes;
-}
-
-static bool parse_flag(struct options *o, int c)
-{
-    const struct {
-        char letter;
-        bool *flag;
-    } flags[] = {{'a', &o->server_sasl}, {'A', &o->client_sasl}, {'d', &o->defaults}, {'e', &o->edit},
-                 {'f', &o->fold},        {'F', &o->fields},      {'h', &o->no_name},  {'H', &o->no_value},
-                 {'l', &o->lock_types},  {'m', &o->map_types},   {'M', &o->rows},     {'n', &o->set_only},
-                 {'P', &o->parameters},  {'x', &o->expand},      {'X', &o->remove},   {'#', &o->comment_out}};
-
-    for (size_t i = 0; i < COUNT_OF(flags); i++)
-        if (flags[i].letter == c)
-            return *flags[i].flag = true;
-    return c == 'p' || c == 'v';
-}
-
-/* At most one of FLAGS, whose letters are LETTERS. */
-static void check_exclusive(const char *letters, const bool *const *flags)
-{
-    char first = '\0';
-
-    for (size_t i = 0; letters[i] != '\0'; i++) {
-        if (!*flags[i])
-            continue;
-        if (first != '\0')
-            event_fatal("specify one of -%c -%c", first, letters[i]);
-        first = letters[i];
-    }
-}
-
-static void check_options(const struct options *o)
-{
-    check_exclusive("dn", (const bool *const[]){&o->defaults, &o->set_only});
-    check_exclusive("eX#", (const bool *const[]){&o->edit, &o->remove, &o->comment_out});
-    check_exclusive("FMP", (const bool *const[]){&o->fields, &o->rows, &o->parameters});
-    if (o->fields && (o->remove || o->comment_out))
-        event_fatal("with option -F, do not specify -%c", o->remove ? 'X' : '#');
-    if (o->parameters && o->comment_out)
-        event_fatal("with option -P, do not specify -#");
-}
-
-static void parse_options(int argc, char **argv, struct options *o)
-{
-    int c;
-
-    o->classes = CLASS_ALL;
-    while ((c = getopt(argc, argv, "aAc:C:deFfhHlmMno:pPvxX#")) > 0)
-        switch (c) {
-        case 'c':
-            o->config = optarg;
-            break;
-        case 'C':
-            o->classes = parse_classes(optarg);
-            break;
-        case 'o':
-            add_override(o, optarg);
-            break;
-        default:
-            if (!parse_flag(o, c))
-                usage();
-        }
-    /* A value is given only to be set. */
-    if (!o->remove && !o->comment_out && optind < argc && strchr(argv[optind], '=') != NULL)
-        o->edit = true;
-    check_options(o);
-}
+enum { FILE_MOST = 16 << 20, TYPES_MOST = 100 };
 
 /* ---- showing ---- */
 
@@ -298,6 +175,8 @@ static bool edit_main(const struct options *o, const char *argument, slice text,
     if (change == MAIN_CF_SET && !cut_until(&value, '=', &name))
         return err_set(err, ERR_SYNTAX, "missing '=' after attribute name: \"%s\"", argument);
     name = slice_trim(name);
+    if (name.n == 0 && change == MAIN_CF_SET)
+        return err_set(err, ERR_SYNTAX, "missing attribute name: \"%s\"", argument);
     if (name.n == 0 || slice_find(value, '\n') != SLICE_NONE)
         return err_set(err, ERR_SYNTAX, "bad name or value: \"%s\"", argument);
     return main_cf_edit(text, name, slice_trim(value), change, out) || err_set(err, ERR_LIMIT, "main.cf: too large");
@@ -392,14 +271,14 @@ int main(int argc, char **argv)
 
     command_help(argc, argv, help);
     command_begin("postconf", 1, COMMAND_QUIET_LOG);
-    parse_options(argc, argv, &o);
+    options_parse(argc, argv, &o);
     if (o.lock_types || o.map_types || o.server_sasl || o.client_sasl) {
         show_list(&o);
         return 0;
     }
     if (o.edit || o.remove || o.comment_out) {
         if (optind == argc)
-            usage();
+            event_fatal(o.edit ? "-e requires name=value argument" : "missing service argument");
         edit(&o, directory_of(&o, &directory), argv + optind);
         return 0;
     }
