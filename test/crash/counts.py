@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from .judge import Duplicate
 
 
-def record(part: str, *, tried: int, of: str, messages: int, lost: int, duplicates: Iterable[Duplicate] = (), more: int = 0) -> None:
-    """TRIED is how many OF (kills, cuts, ...), MESSAGES how many were accepted and looked for, MORE how many copies too many whose cause
-    is not looked for.  WAYBILL_COUNTS names the file to add to; without it nobody counts."""
+def record(part: str, *, tried: int, of: str, messages: int, lost: int, duplicates: Iterable[Duplicate] = ()) -> None:
+    """TRIED is how many OF (kills, cuts, ...), MESSAGES how many were accepted and looked for.  WAYBILL_COUNTS names the
+    file to add to; without it nobody counts."""
     windows = Counter(one.window or "none" for one in duplicates)
     if file := os.environ.get("WAYBILL_COUNTS"):
         with open(file, "a", encoding="utf-8") as out:
-            out.write(json.dumps({"part": part, "tried": tried, "of": of, "messages": messages, "lost": lost, "windows": windows, "more": more}) + "\n")
+            out.write(json.dumps({"part": part, "tried": tried, "of": of, "messages": messages, "lost": lost, "windows": windows}) + "\n")

@@ -16,11 +16,11 @@ import itertools
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from harness.installed import Installed
-from harness.log import Log
+from harness.log import Line, Log
 from harness.sink import Received
 
 from .kills import Kill
@@ -83,29 +83,39 @@ class Duplicate:
         return f"({self.window or '?'}) parcel {self.again.number} {self.again.destination}: {' > '.join(self.again.chain)}: {self.why}"
 
 
+def told_by(log: Log) -> Iterator[tuple[float, Line]]:
+    """The lines of LOG and when they were written, as they say themselves."""
+    for line in log.lines():
+        if found := re.match(r"<\d+>(\w{3} [ \d]\d [\d:]{8}) ", line.raw):
+            yield time.mktime(time.strptime(f"{time.localtime().tm_year} {found[1]}", "%Y %b %d %H:%M:%S")), line
+
+
 IN_FILES = ("mbox", "virtual mbox", "bounced")
 SLACK = 3.0  # seconds: logs tell whole ones, and programs, and the tests' next hop, may have waited for a processor
 
 
 class Judge:
-    def __init__(self, all_parcels: list[Parcel], copies: list[Copy], kills: list[Kill], log: Log) -> None:
+    def __init__(self, all_parcels: list[Parcel], copies: list[Copy], kills: list[Kill], told: Iterable[tuple[float, Line]]) -> None:
         self.parcels = {parcel.number: parcel for parcel in all_parcels}
         self.kills = kills
-        self.copies: Mapping[tuple[int, str], list[Copy]] = defaultdict(list)
-        for copy in copies:
-            if copy.whole:
-                self.copies[copy.number, copy.destination].append(copy)
-        self.pieces = [copy for copy in copies if not copy.whole]
         self._born: dict[str, float] = {}
         """When each queue file was first spoken of."""
         self._sent: dict[tuple[str, str], float] = {}
         """When a delivery from it to an address was last told of."""
-        for line in log.lines():
-            if found := re.match(r"<\d+>(\w{3} [ \d]\d [\d:]{8}) \S+ (\w{6,}): (?:to=<(\S+)>.* status=sent)?", line.raw):
-                at = time.mktime(time.strptime(f"{time.localtime().tm_year} {found[1]}", "%Y %b %d %H:%M:%S"))
-                self._born.setdefault(found[2], at)
-                if found[3]:
-                    self._sent[found[2], found[3]] = at
+        for at, line in told:
+            if found := re.match(r"(\w{6,}): (?:to=<(\S+)>.* status=sent)?", line.text):
+                self._born.setdefault(found[1], at)
+                if found[2]:
+                    self._sent[found[1], found[2]] = at
+        self.copies: Mapping[tuple[int, str], list[Copy]] = defaultdict(list)
+        for copy in sorted(map(self._timed, copies), key=lambda copy: copy.at):
+            if copy.whole:
+                self.copies[copy.number, copy.destination].append(copy)
+        self.pieces = [copy for copy in copies if not copy.whole]
+
+    def _timed(self, copy: Copy) -> Copy:
+        """The lines between the messages of a mailbox file tell when each came, by the clock of that time, not when it was put there."""
+        return replace(copy, at=self._born.get(copy.chain[-1], copy.at)) if copy.destination in IN_FILES and copy.chain else copy
 
     def lost(self) -> list[str]:
         return [f"{parcel.number} {destination} by {parcel.by}" for parcel in self.parcels.values() if parcel.accepted
@@ -119,7 +129,6 @@ class Judge:
         first = max(before, key=lambda copy: (copy.chain == again.chain, copy.chain[:1] == again.chain[:1], copy.at))
         parcel = self.parcels[again.number]
         if first.chain == again.chain:
-            # The lines between the messages of a mailbox file tell when each came, not when it was put there.
             address = SENDER if again.destination == "bounced" else ADDRESSES[again.destination]
             put = self._sent.get((first.chain[-1], address), first.at) if again.destination in IN_FILES else first.at
             return self._explain(first, again, "a", {AGENTS[again.destination]}, first.at, max(put, first.at))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.installed import Installed
 
-from .judge import Duplicate, Judge, arrived
+from .judge import Duplicate, Judge, arrived, told_by
 from .kills import Kill, Killer
 from .load import NextHop, Parcel, SendmailSender, SmtpSender, ready_files
 
@@ -123,7 +123,7 @@ class Stage:
         finally:
             struck = meddler.end()
         self._drain(begun + LIMIT)
-        judge = Judge([parcel], arrived(self.system, self.next_hop), [struck] if struck else [], self.system.log)
+        judge = Judge([parcel], arrived(self.system, self.next_hop), [struck] if struck else [], told_by(self.system.log))
         self._forget()
         return Round(n, struck, judge.lost(), judge.duplicates(), parcel.refused, time.monotonic() - begun)
 

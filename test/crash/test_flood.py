@@ -19,7 +19,7 @@ from harness.oracle import Postfix
 from harness.sink import listening
 
 from .counts import record
-from .judge import Judge, arrived, report
+from .judge import Judge, arrived, report, told_by
 from .kills import Killer
 from .load import MAIN, NEXT_HOP, NextHop, drain, parcels, senders
 
@@ -60,7 +60,7 @@ def test_every_copy_is_accounted_for(kind: type[Installed], scratch: Path) -> No
                 time.sleep(killer.chance.uniform(0.05, 0.4))
                 killer.strike()
             drain(system, 180)
-            judge = Judge(everything, arrived(system, next_hop), killer.kills, system.log)
+            judge = Judge(everything, arrived(system, next_hop), killer.kills, told_by(system.log))
         duplicates = judge.duplicates()
         print(report(judge, duplicates, time.monotonic() - begun))
         record("flood", tried=len(killer.kills), of="kills", messages=len(everything), lost=len(judge.lost()), duplicates=duplicates)

@@ -6,6 +6,7 @@ same mail in peace, during which no process grows.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 import random
@@ -20,10 +21,11 @@ from pathlib import Path
 import pytest
 
 from harness import waybill
+from harness.log import Line, Log, parse
 from harness.sink import listening
 
 from .counts import record
-from .judge import Judge, arrived
+from .judge import Judge, arrived, report
 from .kills import Killer
 from .load import MAIN, NEXT_HOP, NextHop, Parcel, SendmailSender, SmtpSender, drain, parcels
 from .test_flood import SEED, disk
@@ -51,6 +53,35 @@ class Timed(waybill.Waybill):
         """In place, since it is mapped."""
         with os.fdopen(os.open(self.room.path("/etc/clock"), os.O_RDWR | os.O_CREAT, 0o644), "wb") as file:
             file.write(ahead.to_bytes(8, "little", signed=True))
+
+
+class Told(threading.Thread):
+    """When the lines of a log came; what they say themselves is the time of a clock that jumps."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(daemon=True)
+        self._log, self._sizes, self._times = log, [0], [time.time()]
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.05):
+            self._look()
+
+    def _look(self) -> None:
+        self._sizes.append(self._log.path.stat().st_size)
+        self._times.append(time.time())
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+        self._log.settle()
+        self._look()
+
+    def lines(self) -> Iterator[tuple[float, Line]]:
+        at = 0
+        for raw in self._log.path.read_bytes().splitlines(keepends=True):
+            at += len(raw)
+            yield self._times[min(bisect.bisect_left(self._sizes, at), len(self._times) - 1)], parse(raw.decode("utf-8", "replace").rstrip("\n"))
 
 
 class Work:
@@ -153,7 +184,8 @@ def test_soak(scratch: Path) -> None:
         system.write_configuration()
         change_table(system, 1)
         system.start()
-        killer, next_hop, work = Killer(system, random.Random(SEED)), NextHop(), Work(rate=5)
+        killer, next_hop, work, told = Killer(system, random.Random(SEED)), NextHop(), Work(rate=5), Told(system.log)
+        told.start()
         assert "clock.so" in Path(f"/proc/{killer.daemons()[0][0]}/maps").read_text(), "the clock is not faked"
         with listening(system, next_hop, NEXT_HOP):
             threads = [*(SmtpSender(system, work.of("smtp")) for _ in range(4)), *(SendmailSender(system, work.of("sendmail")) for _ in range(2))]
@@ -173,13 +205,15 @@ def test_soak(scratch: Path) -> None:
             for thread in threads:
                 thread.join(120)
             drain(system, 180)
-            judge = Judge(work.given, arrived(system, next_hop), [], system.log)
-        lost, again = judge.lost(), sum(len(copies) - 1 for copies in judge.copies.values())
-        print(f"{SECONDS:.0f} s, {len(work.given)} messages, {trouble.counts}, lost {len(lost)}, {again} copies too many\n{sizes}")
-        record("soak", tried=trouble.counts["kills"], of="kills", messages=len(work.given), lost=len(lost), more=again)
+            told.end()
+            judge = Judge(work.given, arrived(system, next_hop), killer.kills, told.lines())
+        lost, duplicates = judge.lost(), judge.duplicates()
+        print(f"{trouble.counts}\n{report(judge, duplicates, SECONDS)}\n{sizes}")
+        record("soak", tried=trouble.counts["kills"], of="kills", messages=len(work.given), lost=len(lost), duplicates=duplicates)
         for name in ("reloads", "changes of a table", "jumps of the clock"):
             record("soak", tried=trouble.counts[name], of=name, messages=0, lost=0)
         assert all(parcel.accepted for parcel in work.given) and len(work.given) > SECONDS
         assert not lost
+        assert not [str(one) for one in duplicates if not one.window]
         assert not sizes.grown()
         assert not list((system.spool / "corrupt").iterdir())
