@@ -4,30 +4,36 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 bool base64_encode(slice in, struct buf *out)
 {
+    char *to = buf_reserve(out, (in.n + 2) / 3 * 4);
+
+    if (to == NULL)
+        return false;
     for (size_t i = 0; i < in.n; i += 3) {
         unsigned have = in.n - i >= 3 ? 3 : (unsigned)(in.n - i);
         unsigned v = (unsigned)(unsigned char)in.p[i] << 16;
-        char quad[4];
 
         if (have > 1)
             v |= (unsigned)(unsigned char)in.p[i + 1] << 8;
         if (have > 2)
             v |= (unsigned char)in.p[i + 2];
-        quad[0] = alphabet[v >> 18];
-        quad[1] = alphabet[v >> 12 & 63];
-        quad[2] = have > 1 ? alphabet[v >> 6 & 63] : '=';
-        quad[3] = have > 2 ? alphabet[v & 63] : '=';
-        if (!buf_add(out, slice_of(quad, 4)))
-            return false;
+        *to++ = alphabet[v >> 18];
+        *to++ = alphabet[v >> 12 & 63];
+        *to++ = have > 1 ? alphabet[v >> 6 & 63] : '=';
+        *to++ = have > 2 ? alphabet[v & 63] : '=';
     }
+    buf_commit(out, (in.n + 2) / 3 * 4);
     return true;
 }
 
 static int digit(char c)
 {
-    const char *at = c == '\0' ? NULL : memchr(alphabet, c, 64);
-
-    return at == NULL ? -1 : (int)(at - alphabet);
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 bool base64_decode(slice in, struct buf *out)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/bug.h"
+#include "core/base/cut.h"
 
 void buf_init(struct buf *b, size_t max_bytes)
 {
@@ -46,8 +47,15 @@ void buf_commit(struct buf *b, size_t n)
 
 bool buf_add(struct buf *b, slice s)
 {
-    char *to = buf_reserve(b, s.n);
+    char *to;
 
+    if (s.n < b->cap - b->n && s.n <= b->max - b->n && s.n > 0) { /* the usual case */
+        memcpy(b->p + b->n, s.p, s.n);
+        b->n += s.n;
+        b->p[b->n] = '\0';
+        return true;
+    }
+    to = buf_reserve(b, s.n);
     if (to == NULL)
         return false;
     if (s.n > 0)
@@ -56,14 +64,16 @@ bool buf_add(struct buf *b, slice s)
     return true;
 }
 
-bool buf_add_char(struct buf *b, char c)
-{
-    return buf_add(b, (slice){&c, 1});
-}
-
 bool buf_add_text(struct buf *b, const char *text)
 {
     return buf_add(b, slice_text(text));
+}
+
+bool buf_add_number(struct buf *b, int64_t value)
+{
+    char digits[I64_TEXT];
+
+    return buf_add(b, slice_of_i64(value, digits));
 }
 
 bool buf_addf(struct buf *b, const char *format, ...)

@@ -22,7 +22,8 @@ void buf_done(struct buf *b);
 #define BUF_INIT(max_bytes) {.max = (max_bytes)}
 
 bool buf_add(struct buf *b, slice s);
-bool buf_add_char(struct buf *b, char c);
+static inline bool buf_add_char(struct buf *b, char c);
+bool buf_add_number(struct buf *b, int64_t value); /* decimal */
 bool buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 bool buf_add_text(struct buf *b, const char *text);
 
@@ -35,6 +36,15 @@ void buf_clear(struct buf *b);               /* keeps the memory */
 void buf_truncate(struct buf *b, size_t n);  /* n <= b->n */
 void buf_consume(struct buf *b, size_t n);   /* drops N bytes from the front */
 const char *buf_text(const struct buf *b);   /* "" when nothing was added */
+
+static inline bool buf_add_char(struct buf *b, char c)
+{
+    if (b->cap - b->n < 2 || b->n >= b->max)
+        return buf_add(b, slice_of(&c, 1));
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
+    return true;
+}
 
 static inline slice buf_slice(const struct buf *b)
 {

@@ -151,16 +151,24 @@ bool slice_to_int(slice s, int *out)
     return true;
 }
 
-slice slice_of_i64(int64_t value, char room[I64_TEXT])
+slice slice_of_u64(uint64_t value, char room[I64_TEXT])
 {
     char *end = room + I64_TEXT, *at = end;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
     do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        *--at = '-';
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
     return slice_of(at, (size_t)(end - at));
+}
+
+slice slice_of_i64(int64_t value, char room[I64_TEXT])
+{
+    slice digits = slice_of_u64(value < 0 ? -(uint64_t)value : (uint64_t)value, room);
+    char *minus = room + I64_TEXT - digits.n - 1;
+
+    if (value >= 0)
+        return digits;
+    *minus = '-';
+    return slice_of(minus, digits.n + 1);
 }

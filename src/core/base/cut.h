@@ -36,5 +36,6 @@ bool slice_to_int(slice s, int *out);
 /* The other way round, many times cheaper than printf.  The result lies in ROOM. */
 enum { I64_TEXT = 20 };
 slice slice_of_i64(int64_t value, char room[I64_TEXT]);
+slice slice_of_u64(uint64_t value, char room[I64_TEXT]);
 
 #endif

@@ -293,6 +293,11 @@ bool stream_write(struct stream *s, slice bytes, deadline by, struct err *err)
         *err = *s->write_failure;
         return false;
     }
+    if (bytes.n <= s->out_cap - s->out_n && bytes.n > 0) { /* the usual case */
+        memcpy(s->out + s->out_n, bytes.p, bytes.n);
+        s->out_n += bytes.n;
+        return true;
+    }
     while (bytes.n > 0) {
         slice part;
 

@@ -1,19 +1,16 @@
 #include "core/ipc/encode.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "core/base/base64.h"
 #include "core/base/bug.h"
-
-enum { NUMBER_BYTES = 24 };
+#include "core/base/cut.h"
 
 bool ipc_put_pair(const struct ipc_sink *to, const char *name, slice value)
 {
-    bool plain = to->e == IPC_PLAIN;
+    slice given = slice_text(name);
 
-    return to->put(to, slice_text(name)) && to->put(to, plain ? S("=") : S("\0")) && to->put(to, value) &&
-           to->put(to, plain ? S("\n") : S("\0"));
+    if (to->e == IPC_PLAIN)
+        return to->put(to, given) && to->put(to, S("=")) && to->put(to, value) && to->put(to, S("\n"));
+    return to->put(to, slice_of(given.p, given.n + 1)) && to->put(to, value) && to->put(to, S("\0"));
 }
 
 bool ipc_put_end(const struct ipc_sink *to)
@@ -31,10 +28,9 @@ static bool put_data(const struct ipc_sink *to, const char *name, slice value)
 
 static bool put_number(const struct ipc_sink *to, const char *name, uint64_t value)
 {
-    char text[NUMBER_BYTES];
-    int n = snprintf(text, sizeof text, "%" PRIu64, value);
+    char digits[I64_TEXT];
 
-    return ipc_put_pair(to, name, (slice){text, (size_t)n});
+    return ipc_put_pair(to, name, slice_of_u64(value, digits));
 }
 
 static bool put_field(const struct ipc_sink *to, const struct ipc_field *field, const union ipc_value *value)

@@ -26,10 +26,34 @@ static bool fold(struct body *b, struct err *err)
     return put(b, S("\r\n "), err);
 }
 
+/* Puts what nothing has to be done about, and for which there is room, in one go.  False: it is not so. */
+static bool put_plain(struct body *b, slice text, bool ends)
+{
+    size_t n = text.n, room;
+    char *to;
+
+    if (text.n == 0 || b->column + text.n >= b->line_most || (b->at_start && text.p[0] == '.'))
+        return false;
+    to = stream_room(b->c->stream, text.n + 2, &room);
+    if (room < text.n + 2)
+        return false;
+    memcpy(to, text.p, text.n);
+    if (ends) {
+        to[n++] = '\r';
+        to[n++] = '\n';
+    }
+    stream_filled(b->c->stream, n);
+    b->at_start = ends;
+    b->column = ends ? 0 : b->column + text.n;
+    return true;
+}
+
 static bool put_text(void *arg, slice text, bool ends, struct err *err)
 {
     struct body *b = arg;
 
+    if (put_plain(b, text, ends))
+        return true;
     if (b->at_start && text.n > 0 && text.p[0] == '.' && !put(b, S("."), err))
         return false;
     while (text.n > 0) {

@@ -1,6 +1,5 @@
 #include "mail/envelope/message_times.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "core/base/attributes.h"
@@ -60,17 +59,17 @@ static bool print_delay(int64_t us, int decimals, struct buf *out)
         shown++;
     }
     value = (us + unit / 2) / unit * unit;
-    if (!buf_addf(out, "%lld", (long long)(value / SECONDS(1))))
+    if (!buf_add_number(out, value / SECONDS(1)))
         return false;
     value %= SECONDS(1);
-    if (value == 0)
-        return true;
-    char digits[8];
-    (void)snprintf(digits, sizeof digits, "%06d", (int)value);
-    size_t n = (size_t)shown;
-    while (n > 0 && digits[n - 1] == '0')
-        n--;
-    return buf_addf(out, ".%.*s", (int)n, digits);
+    if (value > 0 && !buf_add_char(out, '.'))
+        return false;
+    for (unit = SECONDS(1) / 10; value > 0; unit /= 10) {
+        if (!buf_add_char(out, (char)('0' + value / unit)))
+            return false;
+        value %= unit;
+    }
+    return true;
 }
 
 bool message_times_print(const struct message_times *t, int64_t now_us, int resolution_digits, struct buf *out)

@@ -4,7 +4,16 @@
 #include "mail/events/process.h"
 #include "mail/syntax/address.h"
 
-enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192, INSPECTED_MOST = 200 };
+enum { LINE_BYTES = 32768, ADDRESS_BYTES = 8192, INSPECTED_MOST = 200, USUAL_BYTES = 255 };
+
+/* These lines are many, and printf() is dear: what stands in each of them is put together by hand. */
+
+static void begin(struct buf *line, slice id)
+{
+    (void)buf_reserve(line, USUAL_BYTES);
+    (void)buf_add(line, id);
+    (void)buf_add(line, S(": "));
+}
 
 static void add_printable(struct buf *line, slice text)
 {
@@ -32,7 +41,8 @@ void event_print_address(slice internal, struct buf *out)
 /* "NAME=<ADDRESS>" */
 static void add_address(struct buf *line, const char *name, slice address)
 {
-    (void)buf_addf(line, "%s=<", name);
+    (void)buf_add_text(line, name);
+    (void)buf_add(line, S("=<"));
     event_print_address(address, line);
     (void)buf_add_char(line, '>');
 }
@@ -40,8 +50,12 @@ static void add_address(struct buf *line, const char *name, slice address)
 /* ", NAME=VALUE" unless VALUE is empty. */
 static void add_given(struct buf *line, const char *name, slice value)
 {
-    if (value.n > 0)
-        (void)buf_addf(line, ", %s=%.*s", name, S_ARG(value));
+    if (value.n == 0)
+        return;
+    (void)buf_add(line, S(", "));
+    (void)buf_add_text(line, name);
+    (void)buf_add_char(line, '=');
+    (void)buf_add(line, value);
 }
 
 static void send(const struct buf *line)
@@ -64,7 +78,9 @@ void event_received_client(const struct event_received_client *e)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
 
-    (void)buf_addf(&line, "%.*s: client=%.*s", S_ARG(e->id), S_ARG(e->client));
+    begin(&line, e->id);
+    (void)buf_add(&line, S("client="));
+    (void)buf_add(&line, e->client);
     add_given(&line, "sasl_method", e->sasl_method);
     add_given(&line, "sasl_username", e->sasl_username);
     add_given(&line, "sasl_sender", e->sasl_sender);
@@ -77,8 +93,9 @@ void event_message_id(const struct event_message_id *e)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
 
-    (void)buf_addf(&line, "%.*s: %smessage-id=%.*s", S_ARG(e->id), e->resent ? "resent-" : "",
-                   S_ARG(e->message_id));
+    begin(&line, e->id);
+    (void)buf_add(&line, e->resent ? S("resent-message-id=") : S("message-id="));
+    (void)buf_add(&line, e->message_id);
     send(&line);
 }
 
@@ -107,9 +124,13 @@ void event_queued(const struct event_queued *e)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
 
-    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    begin(&line, e->id);
     add_address(&line, "from", e->sender);
-    (void)buf_addf(&line, ", size=%lld, nrcpt=%d (queue active)", (long long)e->size, e->recipients);
+    (void)buf_add(&line, S(", size="));
+    (void)buf_add_number(&line, e->size);
+    (void)buf_add(&line, S(", nrcpt="));
+    (void)buf_add_number(&line, e->recipients);
+    (void)buf_add(&line, S(" (queue active)"));
     send(&line);
 }
 
@@ -137,19 +158,23 @@ void event_attempt(const struct event_attempt *e)
     slice relay = e->outcome->relay.n > 0 ? e->outcome->relay : S("none");
     char dsn[DSN_CODE_TEXT];
 
-    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    begin(&line, e->id);
     add_address(&line, "to", e->recipient->address);
     if (e->recipient->original.n > 0 && !slice_eq_case(e->recipient->original, e->recipient->address)) {
         (void)buf_add(&line, S(", "));
         add_address(&line, "orig_to", e->recipient->original);
     }
-    (void)buf_addf(&line, ", relay=%.*s", S_ARG(relay));
-    if (e->times->connection_reuses > 0)
-        (void)buf_addf(&line, ", conn_use=%d", e->times->connection_reuses + 1);
+    add_given(&line, "relay", relay);
+    if (e->times->connection_reuses > 0) {
+        (void)buf_add(&line, S(", conn_use="));
+        (void)buf_add_number(&line, (int64_t)e->times->connection_reuses + 1);
+    }
     (void)buf_add(&line, S(", "));
     (void)message_times_print(e->times, clock_wall_us(), e->delay_digits, &line);
     dsn_code_print(e->outcome->dsn, dsn);
-    (void)buf_addf(&line, ", dsn=%s, status=%.*s (", dsn, S_ARG(status_of(e)));
+    add_given(&line, "dsn", slice_text(dsn));
+    add_given(&line, "status", status_of(e));
+    (void)buf_add(&line, S(" ("));
     add_reason(&line, e->outcome->reason);
     (void)buf_add_char(&line, ')');
     send(&line);
@@ -157,14 +182,18 @@ void event_attempt(const struct event_attempt *e)
 
 void event_removed(slice id)
 {
-    event_info("%.*s: removed", S_ARG(id));
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
+
+    begin(&line, id);
+    (void)buf_add(&line, S("removed"));
+    send(&line);
 }
 
 void event_expired(const struct event_expired *e)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES);
 
-    (void)buf_addf(&line, "%.*s: ", S_ARG(e->id));
+    begin(&line, e->id);
     add_address(&line, "from", e->sender);
     (void)buf_addf(&line, ", status=%sexpired, returned to sender", e->forced ? "force-" : "");
     send(&line);

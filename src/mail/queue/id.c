@@ -125,6 +125,8 @@ static bool is_hashed(const struct queue_layout *l, slice queue)
 {
     slice names = l->hashed_names, name;
 
+    if (slice_find_slice(names, queue) == SLICE_NONE) /* most are not */
+        return false;
     while (cut_word(&names, " ,\t\r\n", &name))
         if (slice_eq(name, queue))
             return true;
