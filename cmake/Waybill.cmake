@@ -6,6 +6,12 @@ option(WAYBILL_FAULTS "compile named fault points in" ON)
 set(WAYBILL_SWITCH "" CACHE STRING "task switch: empty for the machine's own, or 'ucontext'")
 set(WAYBILL_SANITIZE "" CACHE STRING "argument of -fsanitize=, or empty")
 set(WAYBILL_ROOT ${CMAKE_BINARY_DIR}/root)
+# What sanitizers and coverage call at their own time is not among what a daemon may call.
+set(sandbox_is_usable ON)
+if(WAYBILL_SANITIZE OR CMAKE_C_FLAGS MATCHES "coverage")
+  set(sandbox_is_usable OFF)
+endif()
+option(WAYBILL_SANDBOX "daemons confine themselves" ${sandbox_is_usable})
 
 # Assertions stay on: they guard fuzzers and tests, and bug() is not one of them.
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
@@ -14,6 +20,7 @@ add_library(waybill_flags INTERFACE)
 target_include_directories(waybill_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
 target_compile_definitions(waybill_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64
     $<$<BOOL:${WAYBILL_FAULTS}>:WAYBILL_FAULTS>
+    $<$<BOOL:${WAYBILL_SANDBOX}>:WAYBILL_SANDBOX>
     $<$<STREQUAL:${WAYBILL_SWITCH},ucontext>:WAYBILL_SWITCH_UCONTEXT>)
 target_compile_options(waybill_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-std=gnu17>
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wmissing-prototypes

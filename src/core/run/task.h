@@ -109,7 +109,9 @@ void signal_reset_in_child(void);
 
 /* ---- watchdog ----
  * After this, a loop turn that takes longer than US makes a helper thread print the running task's name and stack to
- * stderr and the bug() hook, and abort. */
+ * stderr and the bug() hook, and abort.  Stacks are shown with a library that is loaded when it is first used: a process
+ * that will not be able to read it then says so before, with watchdog_prepare(). */
+void watchdog_prepare(void);
 void loop_watchdog(int64_t us);
 
 #endif

@@ -76,6 +76,13 @@ static void *watch(void *arg)
     return NULL;
 }
 
+void watchdog_prepare(void)
+{
+    void *frame;
+
+    (void)backtrace(&frame, 1); /* loads what it needs */
+}
+
 void loop_watchdog(int64_t us)
 {
     struct loop *l = loop_get();
@@ -83,10 +90,9 @@ void loop_watchdog(int64_t us)
     struct sigaction action = {.sa_handler = show_stack};
     pthread_condattr_t attr;
     sigset_t all, before;
-    void *frame;
 
     BUG_IF(l->watchdog != NULL);
-    (void)backtrace(&frame, 1); /* loads what it needs; the handler must not */
+    watchdog_prepare(); /* the handler must not load anything */
     w = xcalloc(1, sizeof *w);
     w->limit_us = us;
     w->loop = l;

@@ -19,7 +19,12 @@ static void client(struct stream *s)
 
 int main(int argc, char **argv)
 {
-    static const struct service discard = {.name = "discard", .flags = SERVICE_AGENT, .client = client};
+    static const struct service discard = {
+        .name = "discard",
+        .flags = SERVICE_AGENT,
+        .needs = {.may = SANDBOX_SERVICES, .updates = "active"},
+        .client = client,
+    };
 
     return service_main(&discard, argc, argv);
 }

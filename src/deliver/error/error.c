@@ -21,7 +21,12 @@ static void client(struct stream *s)
 
 int main(int argc, char **argv)
 {
-    static const struct service error = {.name = "error", .flags = SERVICE_AGENT, .client = client};
+    static const struct service error = {
+        .name = "error",
+        .flags = SERVICE_AGENT,
+        .needs = {.may = SANDBOX_SERVICES, .updates = "active"},
+        .client = client,
+    };
 
     return service_main(&error, argc, argv);
 }

@@ -137,6 +137,7 @@ int main(int argc, char **argv)
         .name = "local",
         .instances = SERVICE_ANY,
         .flags = SERVICE_AGENT | SERVICE_PRIVILEGED,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES, .updates = "active"},
         .pre_start = world_open,
         .start = start,
         .client = client,

@@ -313,6 +313,7 @@ int main(int argc, char **argv)
         .name = "smtp",
         .instances = SERVICE_ANY,
         .flags = SERVICE_AGENT,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES | SANDBOX_INTERNET, .updates = "active"},
         .pre_start = open_all,
         .start = start,
         .client = client,

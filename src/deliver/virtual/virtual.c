@@ -246,6 +246,7 @@ int main(int argc, char **argv)
         .name = "virtual",
         .instances = SERVICE_ANY,
         .flags = SERVICE_AGENT | SERVICE_PRIVILEGED,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES, .updates = "active"},
         .pre_start = open_all,
         .start = start,
         .client = client,

@@ -67,6 +67,9 @@ void channel_watch(void *worker);
 /* stop.c: what SIGTERM means to this service. */
 MUST_CHECK bool stop_watch(struct worker *w, struct err *err);
 
+/* confine.c: enters the sandbox that the service's needs describe. */
+void confine(struct worker *w);
+
 /* limits.c: fills run.session_limit and session_most. */
 void limits_set(struct worker *w);
 

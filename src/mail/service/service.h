@@ -1,8 +1,8 @@
 /* mail/service/service.h - the life of a daemon under master: start, accept, drain, stop.
  *
  * A daemon is one `struct service` and a main() that calls service_main().  service_main parses the argv that master
- * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls start(), changes root and drops
- * privileges, runs the loop, and reports to master on descriptor 5 (12-byte status messages, section 4):
+ * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls pre_start(), changes root and drops
+ * privileges, enters its sandbox, runs the loop with start() as its first task, and reports to master on descriptor 5 (12-byte status messages, section 4):
  *   stream services say TAKEN, then AVAIL, at their first accept and nothing for later ones; they stay TAKEN and stop
  *     polling the listener above worker_session_step sessions, at their limit, or while draining
  *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned: each time, or the first time
@@ -28,6 +28,7 @@
 
 #include "core/io/stream.h"
 #include "core/net/endpoint.h"
+#include "core/sandbox/sandbox.h"
 #include "mail/params/params.h"
 
 enum service_instances {
@@ -64,10 +65,21 @@ struct service_run {
     bool rootless;           /* not started by root */
 };
 
+/* What it does after start-up; nothing else is possible then (core/sandbox/sandbox.h).  Each text has words: a folder or file
+ * of the queue directory ("incoming"), or "$name", a parameter: the directory that its value names, or those where its
+ * tables and files lie.  What pre_start() has opened, and who was forked there, needs none of it. */
+struct service_needs {
+    unsigned may; /* SANDBOX_NAMES, ... */
+    const char *reads;
+    const char *updates; /* and writes what is there; FIFOs that it wakes others by */
+    const char *writes;  /* and makes, renames, removes */
+};
+
 struct service {
     const char *name; /* program name: "smtpd" */
     enum service_instances instances;
     unsigned flags;
+    struct service_needs needs;
 
     /* Before chroot and loss of privileges, outside any task (must not suspend): open tables, resolver.  False ends the
      * daemon with "fatal: ERR". */

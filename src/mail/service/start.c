@@ -269,6 +269,7 @@ static void prepare(struct worker *w, int argc, char **argv)
     (void)umask(077);
     tzset(); /* the zone's file is out of reach after chroot */
     (void)signal(SIGPIPE, SIG_IGN);
+    watchdog_prepare(); /* so is its library, and after a sandbox */
     w->run.program = base_name(argv[0]);
     if (!service_options_parse(argc, argv, &w->options, &err)) {
         open_first_log(w);
@@ -301,6 +302,7 @@ int service_main(const struct service *service, int argc, char **argv)
         event_fatal("%s", err.text);
     give_up_privileges(w);
     do_not_interrupt_each_other();
+    confine(w);
     if (!loop_run(worker_main, w, &err))
         event_fatal("%s", err.text);
     log_close(events_log());

@@ -69,7 +69,14 @@ static void stop(void)
 int main(int argc, char **argv)
 {
     static const struct service cleanup = {
-        .name = "cleanup", .instances = SERVICE_UNLIMITED, .pre_start = pre_start, .start = start, .client = client, .stop = stop};
+        .name = "cleanup",
+        .instances = SERVICE_UNLIMITED,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES, .updates = "public", .writes = "incoming hold bounce defer trace"},
+        .pre_start = pre_start,
+        .start = start,
+        .client = client,
+        .stop = stop,
+    };
 
     return service_main(&cleanup, argc, argv);
 }

@@ -147,6 +147,7 @@ int main(int argc, char **argv)
         .name = "pickup",
         .instances = SERVICE_ONE,
         .flags = SERVICE_FINISHES,
+        .needs = {.may = SANDBOX_SERVICES, .writes = "maildrop"},
         .pre_start = open_all,
         .trigger = scan_maildrop,
     };

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
         .name = "smtpd",
         .instances = SERVICE_ANY,
         .flags = SERVICE_FINISHES,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES | SANDBOX_INTERNET},
         .pre_start = open_tables,
         .start = warm_up,
         .client = client,

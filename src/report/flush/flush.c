@@ -202,6 +202,7 @@ int main(int argc, char **argv)
     static const struct service flush = {
         .name = "flush",
         .instances = SERVICE_UNLIMITED,
+        .needs = {.may = SANDBOX_SERVICES, .updates = "public", .writes = "flush incoming deferred"},
         .pre_start = pre_start,
         .start = start,
         .client = client,

@@ -170,6 +170,7 @@ int main(int argc, char **argv)
     static const struct service showq = {
         .name = "showq",
         .instances = SERVICE_ANY,
+        .needs = {.may = SANDBOX_SERVICES, .reads = "maildrop incoming active deferred hold defer"},
         .pre_start = open_all,
         .client = client,
     };

@@ -301,6 +301,7 @@ int main(int argc, char **argv)
         .name = "verify",
         .instances = SERVICE_ONE,
         .flags = SERVICE_MULTI,
+        .needs = {.may = SANDBOX_SERVICES, .writes = "$data_directory $address_verify_map"},
         .pre_start = pre_start,
         .start = start,
         .client = client,

@@ -87,6 +87,8 @@ int main(int argc, char **argv)
         .name = "qmgr",
         .instances = SERVICE_ONE,
         .flags = SERVICE_NEVER_IDLES,
+        .needs = {.may = SANDBOX_SERVICES | SANDBOX_LISTEN,
+                  .writes = "incoming active deferred hold corrupt bounce defer trace public $data_directory"},
         .start = start,
         .trigger = trigger,
         .stop = keep_now,

@@ -123,6 +123,7 @@ int main(int argc, char **argv)
         .name = "trivial-rewrite",
         .instances = SERVICE_ANY,
         .flags = SERVICE_MULTI,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES},
         .pre_start = open_all,
         .start = start,
         .client = client,

@@ -17,6 +17,7 @@
 #include "core/base/cut.h"
 #include "core/base/file.h"
 #include "core/log/log.h"
+#include "core/sandbox/sandbox.h"
 #include "mail/events/events.h"
 #include "mail/service/log_lines.h"
 
@@ -311,6 +312,8 @@ static void run(void *arg)
     if (!watch_signals(&err) || !services_load(&err))
         event_fatal("%s", err.text);
     event_info("daemon started -- version %s, configuration %s", master.params->mail_version, master.config_directory);
+    if (master.params->sandbox && sandbox_missing() != NULL) /* said here, once, for all that are started */
+        event_info("%s", sandbox_missing());
     services_start_wakeups();
     if (ready_fd >= 0) {
         (void)!write(ready_fd, "", 1);

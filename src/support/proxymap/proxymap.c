@@ -333,6 +333,7 @@ int main(int argc, char **argv)
         .name = "proxymap",
         .instances = SERVICE_ANY,
         .flags = SERVICE_MULTI,
+        .needs = {.may = SANDBOX_NAMES | SANDBOX_SERVICES, .reads = "$proxy_read_maps", .writes = "$proxy_write_maps"},
         .pre_start = open_all,
         .start = start,
         .client = client,
