@@ -61,6 +61,7 @@ PROVEN = harness \
 	compat/notices \
 	compat/test_flush.py \
 	compat/swap \
+	sandbox \
 	crash \
 	bench
 

@@ -271,7 +271,7 @@ int main(int argc, char **argv)
     static const struct service service = {
         .name = "bounce",
         .instances = SERVICE_UNLIMITED,
-        .needs = {.may = SANDBOX_SERVICES, .updates = "incoming active deferred hold public", .writes = "bounce defer trace"},
+        .needs = {.may = SANDBOX_SERVICES, .updates = "incoming active deferred hold", .writes = "bounce defer trace"},
         .pre_start = pre_start,
         .client = client,
     };
