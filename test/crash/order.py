@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from harness.strace import Call, Trace
 
-CALLS = ("write", "writev", "pwrite64", "sendto", "sendmsg", "read", "recvfrom", "recvmsg", "fsync", "fdatasync", "rename", "renameat", "renameat2", "unlink",
+CALLS = ("write", "writev", "pwrite64", "sendto", "sendmsg", "read", "recvfrom", "recvmsg", "fsync", "fdatasync", "syncfs", "rename", "renameat", "renameat2", "unlink",
          "unlinkat", "fchmod", "ftruncate", "exit_group", "execve", "clone", "clone3", "fork", "vfork")
 OPTIONS = ("-f", "-y", "-s", "4096", "-e", f"trace={','.join(CALLS)}")
 _CHANGES = ("write", "writev", "pwrite64", "ftruncate", "fchmod", "rename", "renameat", "renameat2")
@@ -50,7 +50,7 @@ def about(calls: Iterable[Call], name: str, *names: str) -> list[Call]:
 def unsettled(calls: list[Call], name: str, before: Call, *, mode: str = "") -> str | None:
     """Why, when BEFORE began, the file NAME was not on the disk with all that CALLS had done to it; MODE is one it must have got."""
     changes = [call for call in about(calls, name, *_CHANGES) if call.began < before.began]
-    syncs = [call for call in about(calls, name, "fsync", "fdatasync") if call.at < before.began]
+    syncs = [call for call in calls if call.at < before.began and (about([call], name, "fsync", "fdatasync") or (call.name == "syncfs" and call.ok))]
     if not changes:
         return f"{name} was not written"
     if mode and not any(call.name == "fchmod" and f", {mode}" in call.args for call in changes):

@@ -26,7 +26,7 @@ STEP = 1 if ALL else 20
 # What a call fails with: by its name, and whether it is about a file (f), a socket or pipe (s), or anything (a).  0 is half of a write or read.
 KINDS: dict[str, dict[str, int]] = {
     "a full or broken disk": {
-        **{f"{call}:f": errno.ENOSPC for call in ("write", "pwrite64", "writev")}, **{f"{call}:f": errno.EIO for call in ("read", "pread64", "fsync", "ftruncate", "fchmod", "fstat")},
+        **{f"{call}:f": errno.ENOSPC for call in ("write", "pwrite64", "writev")}, **{f"{call}:f": errno.EIO for call in ("read", "pread64", "fsync", "syncfs", "ftruncate", "fchmod", "fstat")},
         **{f"{call}:a": errno.ENOSPC for call in ("rename", "mkdir", "link", "openat")}, "unlink:a": errno.EIO, "flock:f": errno.ENOLCK, "fcntl:f": errno.ENOLCK},
     "want": {
         **{f"{call}:a": errno.EMFILE for call in ("openat", "socket", "accept4", "pipe2", "epoll_create1", "eventfd2", "dup", "timerfd_create", "socketpair")},

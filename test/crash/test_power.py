@@ -28,7 +28,7 @@ from harness.smtp import Client
 
 from .counts import record
 
-MESSAGES, CLIENTS = int(os.environ.get("WAYBILL_POWER_MESSAGES", "120")), 4
+MESSAGES, CLIENTS = int(os.environ.get("WAYBILL_POWER_MESSAGES", "120")), 12  # so many that one flush serves several messages
 CUTS = int(os.environ.get("WAYBILL_POWER_CUTS", "40"))
 HEAD = struct.Struct("=QQQ")
 SECTOR = 4096  # what a disk writes whole or not at all

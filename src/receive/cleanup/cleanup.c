@@ -30,6 +30,7 @@ static bool pre_start(struct service_run *run, struct err *err)
     event_warning_lines(buf_slice(&warning));
     desk.rewrite = rewrite;
     desk.rewrite_context = address_client_new();
+    committer_init(&desk.committer, run->params->queue_directory);
     service_watch(changed, &desk);
     return true;
 }

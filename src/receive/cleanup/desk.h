@@ -8,6 +8,7 @@
 #include "core/run/task.h"
 #include "mail/content/rewriter.h"
 #include "mail/params/params.h"
+#include "mail/queue/commit.h"
 #include "mail/queue/id.h"
 #include "mail/table/table.h"
 
@@ -47,6 +48,7 @@ struct desk {
     bool (*rewrite)(void *context, slice rule, slice external, struct arena *arena, deadline by, slice *out,
                     struct err *err);
     void *rewrite_context;
+    struct committer committer;
 };
 
 /* Before privileges are dropped.  WARNING gets lines for the log.  On failure nothing is left open. */

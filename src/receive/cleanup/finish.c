@@ -188,7 +188,7 @@ static void commit(struct message *m)
         message_fail(m, &m->output.err);
         return;
     }
-    if (!queue_commit(m->output.file.fd, QUEUE_MODE_READY, m->by, &err)) {
+    if (!queue_commit(&m->desk->committer, m->output.file.fd, QUEUE_MODE_READY, m->by, &err)) {
         message_fail(m, &err);
         return;
     }
