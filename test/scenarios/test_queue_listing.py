@@ -160,6 +160,48 @@ def test_a_folder_that_is_moved_away_and_back() -> None:
         assert_same(system)
 
 
+def test_names_that_lie_where_they_do_not_belong() -> None:
+    """A message is where its one path is; another name of it, elsewhere, comes and goes without it."""
+    with filled(2) as (system, (name, other)):
+        right, held = system.spool / "deferred" / name[0] / name, system.spool / "hold" / name
+        wrong = system.spool / "deferred" / name
+
+        def seen(deferred: int, hold: int) -> None:
+            found = waiting.counts(system)
+            assert (found["deferred"], found["hold"]) == (deferred, hold)
+
+        os.link(right, wrong)
+        wrong.unlink()
+        seen(2, 0)
+        os.link(right, held)  # as a crash may leave it
+        waiting.counts(system)
+        right.unlink()
+        seen(1, 1)
+        held.rename(right)
+        seen(2, 0)
+        right.rename(wrong)
+        seen(1, 0)
+        wrong.rename(right)
+        seen(2, 0)
+        right.rename(wrong)
+        os.link(wrong, right)
+        wrong.unlink()
+        seen(2, 0)
+        assert_same(system)
+        assert ("deferred", other) in listed(system)
+
+
+def test_a_burst_is_followed() -> None:
+    """Many more changes than the kernel keeps for who does not read them."""
+    with filled(3000) as (system, _):
+        for act in ("-h", "-H", "-h", "-H", "-h"):
+            system.run(["postsuper", act, "ALL"])
+        assert waiting.counts(system)["hold"] == 3000
+        assert_same(system)
+        system.run(["postsuper", "-d", "ALL"])
+        assert listed(system) == []
+
+
 def test_clients_that_do_not_read_cost_nothing() -> None:
     """Neither memory, nor time of others; of too many the last are sent away."""
     with filled(3000) as (system, _), contextlib.ExitStack() as stack:

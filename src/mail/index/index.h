@@ -42,6 +42,7 @@ struct index_entry {
     uint8_t scan, queue, state, id_bytes;
     bool forced_expire;
     bool pressed; /* flushed: whatever failed before does not count */
+    bool has_more_names; /* its file, when it was last looked at; for the user */
     char id[];
 };
 

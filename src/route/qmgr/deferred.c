@@ -6,6 +6,7 @@
 #include "route/qmgr/keep.h"
 #include "route/qmgr/watch.h"
 
+enum { INCOMING = INDEX_QUEUES /* watched beside them */ };
 enum { SCAN_SLICE = 200 /* names looked at in a row */, SWEEP_SLICE = 2000 /* in memory */ };
 
 static const slice queue_names[INDEX_QUEUES] = {
@@ -25,7 +26,7 @@ static void put(enum index_queue queue, slice id, const struct stat *st, int64_t
 {
     const struct index_file file = {st->st_ino, st->st_size, changed_us, (st->st_mode & QUEUE_MODE_EXPIRE) != 0};
 
-    (void)index_put(&qmgr.index, queue, id, &file, due_us);
+    index_put(&qmgr.index, queue, id, &file, due_us)->has_more_names = st->st_nlink > 1;
     fill_kick();
 }
 
@@ -164,38 +165,74 @@ static void look_again(enum index_queue queue, slice id)
     index_remove(&qmgr.index, id);
 }
 
-/* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
-static void seen(enum index_queue queue, slice id, enum watch_change change)
+/* Is NAME in FOLDER the one that the queue manager would open? */
+static bool is_in_place(enum index_queue queue, slice name, const char *folder)
 {
-    const struct index_entry *e = index_find(&qmgr.index, id);
-    bool known = e != NULL && e->queue == queue;
+    char path[QUEUE_PATH_MOST];
+    slice in = slice_text(folder);
 
-    if (change == WATCH_CHANGED || known == (change == WATCH_WENT))
-        look_again(queue, id);
+    return name.n <= QUEUE_ID_MOST && queue_path(&qmgr.layout, queue_names[queue], name, path) &&
+           strlen(path) == in.n + 1 + name.n && slice_starts(slice_text(path), in);
 }
 
-static void seen_in_deferred(slice id, enum watch_change change)
+/* Does what was seen in its queue say all about the message E?  Then nobody need look: in a burst that would be in the way of who
+ * makes it. */
+static bool follow(struct index_entry *e, const struct watch_seen *s)
 {
-    seen(INDEX_DEFERRED, id, change);
-}
+    const struct index_file same = {e->inode, e->bytes, e->changed_us, e->forced_expire};
 
-static void seen_in_hold(slice id, enum watch_change change)
-{
-    seen(INDEX_HOLD, id, change);
+    if (e->has_more_names || !is_in_place((enum index_queue)e->queue, s->name, s->folder))
+        return false;
+    if (s->change == WATCH_REMOVED) {
+        index_drop(&qmgr.index, e);
+        return true;
+    }
+    if (s->change != WATCH_MOVED || s->to_queue >= INDEX_QUEUES ||
+        !is_in_place((enum index_queue)s->to_queue, s->name, s->to_folder))
+        return false;
+    (void)index_put(&qmgr.index, (enum index_queue)s->to_queue, s->name, &same, e->changed_us);
+    qmgr_kick_intake();
+    return true;
 }
 
 /* Who completes a file there says so to the queue manager; who moves one there need not. */
-static void seen_in_incoming(slice id, enum watch_change change)
+static void seen_in_incoming(slice id)
 {
     char path[QUEUE_PATH_MOST];
     struct stat st;
 
-    (void)change;
     if (id.n > QUEUE_ID_MOST || !queue_path(&qmgr.layout, S(QUEUE_INCOMING), id, path) ||
         queue_file_check(path, &st) != QUEUE_FILE_READY)
         return;
     qmgr.scan_incoming = true;
     qmgr_kick_intake();
+}
+
+/* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
+static bool is_news(enum watch_change change, bool known)
+{
+    switch (change) {
+    case WATCH_CAME:
+        return !known;
+    case WATCH_WENT:
+    case WATCH_REMOVED:
+        return known;
+    default:
+        return true;
+    }
+}
+
+static void seen(const struct watch_seen *s)
+{
+    struct index_entry *e = index_find(&qmgr.index, s->name);
+    bool known = e != NULL && e->queue == s->queue;
+
+    if (s->queue == INCOMING || (s->change == WATCH_MOVED && s->to_queue == INCOMING))
+        seen_in_incoming(s->name);
+    if (s->queue == INCOMING || (known && follow(e, s)))
+        return;
+    if (is_news(s->change, known))
+        look_again((enum index_queue)s->queue, s->name);
 }
 
 static void missed(void)
@@ -209,10 +246,10 @@ static bool watch_all(void)
 {
     struct err err;
 
-    qmgr.watch = watch_open(missed, &err);
-    if (qmgr.watch != NULL && watch_queue(qmgr.watch, QUEUE_DEFERRED, false, seen_in_deferred, &err) &&
-        watch_queue(qmgr.watch, QUEUE_HOLD, false, seen_in_hold, &err) &&
-        watch_queue(qmgr.watch, QUEUE_INCOMING, true, seen_in_incoming, &err))
+    qmgr.watch = watch_open(seen, missed, &err);
+    if (qmgr.watch != NULL && watch_queue(qmgr.watch, QUEUE_DEFERRED, INDEX_DEFERRED, false, &err) &&
+        watch_queue(qmgr.watch, QUEUE_HOLD, INDEX_HOLD, false, &err) &&
+        watch_queue(qmgr.watch, QUEUE_INCOMING, INCOMING, true, &err))
         return true;
     event_warning("%s; what others do there is seen every queue_run_delay only", err.text);
     return false;

@@ -16,24 +16,26 @@ enum {
     ALL_EVENTS =
         IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
     MOVES = IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR,
-    READ_BYTES = 3000, /* of a task's stack; some fifty events */
+    READ_BYTES = 16 * 1024, /* some 300 events */
+    READS_MOST = 8,         /* in a row */
     FOLDERS_MOST = 5000,
 };
 
-/* A folder of a queue that is told of by TELL. */
 struct folder {
     char *path; /* NULL: none */
-    watch_fn *tell;
+    unsigned queue;
     bool moved_only;
 };
 
 struct watch {
+    watch_fn *tell;
     void (*missed)(void);
     struct timer pause;
     int fd;
     struct folder *folders; /* by the kernel's number of the watch */
     size_t folder_cap, folder_count;
     bool partial; /* some folder is not watched, or was not read */
+    _Alignas(struct inotify_event) char bytes[READ_BYTES];
 };
 
 static void remember(struct watch *w, size_t number, const struct folder *f)
@@ -81,7 +83,7 @@ static bool add(struct watch *w, const struct folder *f)
         int n = snprintf(inner, sizeof inner, "%s/%s", f->path, entry->d_name);
 
         if (strlen(entry->d_name) == 1 && queue_id_valid(slice_text(entry->d_name)) && n < (int)sizeof inner)
-            (void)add(w, &(struct folder){inner, f->tell, f->moved_only}); /* a file of that name is refused */
+            (void)add(w, &(struct folder){inner, f->queue, f->moved_only}); /* a file of that name is refused */
     }
     if (dir != NULL)
         (void)closedir(dir);
@@ -126,13 +128,45 @@ static void folder_event(struct watch *w, const struct inotify_event *e)
         leave(w, path);
     if ((e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 || is_watched(w, path))
         return;
-    if (add(w, &(struct folder){path, w->folders[e->wd].tell, w->folders[e->wd].moved_only}))
+    if (add(w, &(struct folder){path, w->folders[e->wd].queue, w->folders[e->wd].moved_only}))
         w->missed(); /* what was put into it before it was watched */
+}
+
+/* The folder that E tells of; NULL: none of ours any more. */
+static const struct folder *folder_of(const struct watch *w, const struct inotify_event *e)
+{
+    return e->wd >= 0 && (size_t)e->wd < w->folder_cap && w->folders[e->wd].path != NULL ? &w->folders[e->wd] : NULL;
+}
+
+static bool is_file_event(const struct inotify_event *e)
+{
+    return (e->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_ISDIR)) == 0 && e->len > 0 && queue_id_valid(slice_text(e->name));
+}
+
+/* A move within what is watched is two events, nearly always in a row: told as one, nobody need look where the file is. */
+static bool tell_of_move(struct watch *w, const struct inotify_event *e, const struct inotify_event *next)
+{
+    const struct folder *from = folder_of(w, e), *to = folder_of(w, next);
+
+    if ((e->mask & IN_MOVED_FROM) == 0 || (next->mask & IN_MOVED_TO) == 0 || e->cookie != next->cookie || from == NULL ||
+        to == NULL || !is_file_event(e) || !is_file_event(next) || strcmp(e->name, next->name) != 0)
+        return false;
+    w->tell(&(struct watch_seen){slice_text(e->name), WATCH_MOVED, from->queue, from->path, to->queue, to->path});
+    return true;
+}
+
+static enum watch_change change_of(uint32_t mask)
+{
+    if ((mask & IN_DELETE) != 0)
+        return WATCH_REMOVED;
+    if ((mask & IN_MOVED_FROM) != 0)
+        return WATCH_WENT;
+    return (mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME : WATCH_CHANGED;
 }
 
 static void event(struct watch *w, const struct inotify_event *e)
 {
-    slice name = e->len > 0 ? slice_text(e->name) : (slice){0};
+    const struct folder *f = folder_of(w, e);
 
     if ((e->mask & IN_Q_OVERFLOW) != 0)
         w->missed();
@@ -140,39 +174,54 @@ static void event(struct watch *w, const struct inotify_event *e)
         forget(w, (size_t)e->wd);
     else if ((e->mask & IN_ISDIR) != 0)
         folder_event(w, e);
-    else if ((size_t)e->wd < w->folder_cap && w->folders[e->wd].path != NULL && queue_id_valid(name))
-        w->folders[e->wd].tell(name, (e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 ? WATCH_WENT
-                                     : (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME
-                                                                                  : WATCH_CHANGED);
+    else if (f != NULL && is_file_event(e))
+        w->tell(&(struct watch_seen){slice_text(e->name), change_of(e->mask), f->queue, f->path, 0, NULL});
+}
+
+static const struct inotify_event *event_at(const struct watch *w, ssize_t at, ssize_t n)
+{
+    return at < n ? (const void *)(w->bytes + at) : NULL;
+}
+
+static ssize_t event_bytes(const struct inotify_event *e)
+{
+    return (ssize_t)(sizeof *e + e->len);
 }
 
 static bool read_events(struct watch *w)
 {
-    _Alignas(struct inotify_event) char bytes[READ_BYTES];
-    ssize_t n = read(w->fd, bytes, sizeof bytes);
+    ssize_t n = read(w->fd, w->bytes, sizeof w->bytes);
+    const struct inotify_event *e, *next;
 
-    for (ssize_t at = 0; at < n;) {
-        const struct inotify_event *e = (const void *)(bytes + at);
-
-        event(w, e);
-        at += (ssize_t)(sizeof *e + e->len);
+    for (ssize_t at = 0; (e = event_at(w, at, n)) != NULL;) {
+        at += event_bytes(e);
+        next = event_at(w, at, n);
+        if (next != NULL && tell_of_move(w, e, next))
+            at += event_bytes(next);
+        else
+            event(w, e);
     }
     return n > 0;
 }
 
 /* Each message that cleanup puts into incoming/ is an event, and a trigger tells of it anyhow.  So that not each of them wakes
- * this process, events that follow others are looked at a little later, all in one go. */
+ * this process, events that follow others are looked at a little later, all in one go.  The kernel keeps 16384 of them by
+ * default, which postsuper fills in a tenth of a second: then the pause is shorter. */
 #define PAUSE_US MILLIS(50)
+#define PAUSE_IN_A_BURST_US MILLIS(5)
 
 static void on_events(int fd, void *arg);
 
 static void after_pause(void *arg)
 {
     struct watch *w = arg;
+    unsigned reads = 0;
     struct err err;
 
-    if (read_events(w) || !fd_watch(w->fd, on_events, w, &err))
-        timer_set(&w->pause, deadline_in(PAUSE_US), after_pause, w);
+    while (reads < READS_MOST && read_events(w))
+        reads++;
+    if (reads > 0 || !fd_watch(w->fd, on_events, w, &err))
+        timer_set(&w->pause, deadline_in(reads > 1 ? PAUSE_IN_A_BURST_US : PAUSE_US), after_pause, w);
 }
 
 static void on_events(int fd, void *arg)
@@ -184,10 +233,11 @@ static void on_events(int fd, void *arg)
     timer_set(&w->pause, deadline_in(PAUSE_US), after_pause, w);
 }
 
-struct watch *watch_open(void (*missed)(void), struct err *err)
+struct watch *watch_open(watch_fn *tell, void (*missed)(void), struct err *err)
 {
     struct watch *w = xcalloc(1, sizeof *w);
 
+    w->tell = tell;
     w->missed = missed;
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->fd >= 0 && fd_watch(w->fd, on_events, w, err))
@@ -199,12 +249,12 @@ struct watch *watch_open(void (*missed)(void), struct err *err)
     return NULL;
 }
 
-bool watch_queue(struct watch *w, const char *queue, bool moved_only, watch_fn *tell, struct err *err)
+bool watch_queue(struct watch *w, const char *queue, unsigned number, bool moved_only, struct err *err)
 {
     char path[QUEUE_PATH_MOST];
 
     (void)snprintf(path, sizeof path, "%s", queue);
-    return add(w, &(struct folder){path, tell, moved_only}) || err_sys(err, "watch %s", queue);
+    return add(w, &(struct folder){path, number, moved_only}) || err_sys(err, "watch %s", queue);
 }
 
 bool watch_is_whole(const struct watch *w)
