@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "commands/postsuper/batch.h"
 #include "mail/events/events.h"
 #include "mail/queue/edit.h"
 
@@ -145,12 +146,13 @@ static bool next_id(struct queue_scan *scan, slice *id, const char **path)
 
 static void act_on_queue(struct acting *a, enum act act, const struct place *p)
 {
+    AUTO_BATCH struct batch batch = BATCH_INIT;
     struct queue_scan *scan = open_scan(p);
-    const char *path;
     slice id;
 
-    while (next_id(scan, &id, &path))
-        (void)act_in(a, act, p->name, id, false);
+    while (batch_read(&batch, scan))
+        while (batch_next(&batch, &id))
+            (void)act_in(a, act, p->name, id, false);
     queue_scan_close(scan);
 }
 
