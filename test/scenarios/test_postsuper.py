@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -122,3 +124,23 @@ def test_a_queue_that_was_hashed_otherwise(where: str) -> None:
             system.run(["postqueue", "-f"])
             next_hop.wait(2)
             system.wait_queue()
+
+
+@pytest.mark.parametrize("where", everywhere())
+def test_a_start_removes_what_was_never_completed(where: str) -> None:
+    """Ours a little after it."""
+    with waiting(where, 1, []) as system:
+        system.stop()
+        (message,) = system.queue()["deferred"]
+        left = []
+        for queue, days in (("incoming", 8), ("deferred", 8), ("hold", 6)):
+            left.append(system.spool / queue / f"{days}0000.1")
+            left[-1].write_text("half")
+            os.chown(left[-1], message.stat().st_uid, message.stat().st_gid)
+            left[-1].chmod(0o600)
+            os.utime(left[-1], (time.time() - days * 86400,) * 2)
+        system.start()
+        until = time.monotonic() + 60
+        while (there := [file.exists() for file in left]) != [False, False, True] and time.monotonic() < until:
+            time.sleep(0.05)
+        assert there == [False, False, True] and message.exists()

@@ -43,17 +43,28 @@ static bool have_program(const char *directory, const char *name)
     return access(buf_text(&path), X_OK) == 0;
 }
 
-bool check_repair(struct instance *i, bool with_postsuper)
+bool check_folders(struct instance *i)
 {
-    char *argv[] = {(char *)"postsuper", NULL};
-
     for (size_t n = 0; n < COUNT_OF(folders); n++)
         if (!make_folder(i, folders[n].name, i->rootless ? folders[n].rootless_mode : folders[n].mode, folders[n].owner))
             return false;
-    if (!make_folder(i, i->params->data_directory, 0700, FOR_MAIL))
-        return false;
-    return !with_postsuper || !have_program(i->params->command_directory, "postsuper") ||
+    return make_folder(i, i->params->data_directory, 0700, FOR_MAIL);
+}
+
+bool postsuper_run(struct instance *i, const char *argument)
+{
+    char *argv[] = {(char *)"postsuper", (char *)argument, NULL};
+
+    return !have_program(i->params->command_directory, argv[0]) ||
            run_program(i, i->params->command_directory, argv) == 0;
+}
+
+void postsuper_later(struct instance *i, const char *argument)
+{
+    char *argv[] = {(char *)"postsuper", (char *)argument, NULL};
+
+    if (have_program(i->params->command_directory, argv[0]))
+        run_in_background(i, i->params->command_directory, argv);
 }
 
 bool check_rows(struct instance *i)

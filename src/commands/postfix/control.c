@@ -72,13 +72,16 @@ static bool prepare_start(struct instance *i, bool quick)
     quick |= unlink(quick_start_mark) == 0;
     if (!check_rows(i))
         return false;
-    if (!check_repair(i, !quick)) {
+    if (!check_folders(i) || (!quick && !postsuper_run(i, "-s"))) {
         say_fatal(i, "Postfix integrity check failed!");
         return false;
     }
     if (!quick)
         check_warn(i, false);
     say(i, "starting the Postfix mail system");
+    /* Looks at each file, for which with very much mail on a slow disk nobody should wait. */
+    if (!quick)
+        postsuper_later(i, "-p");
     return true;
 }
 
@@ -160,10 +163,6 @@ int control_abort(struct instance *i)
 
 int control_reload(struct instance *i)
 {
-    char *active_only[] = {(char *)"postsuper", (char *)"active", NULL};
-    char *all[] = {(char *)"postsuper", NULL};
-    AUTO_BUF struct buf path = BUF_INIT(4096);
-    bool have_postsuper;
     pid_t pid;
 
     if (!master_exists(i))
@@ -172,16 +171,13 @@ int control_reload(struct instance *i)
         return say_fatal(i, NOT_RUNNING);
     if (!check_rows(i))
         return 1;
-    buf_addf(&path, "%s/postsuper", i->params->command_directory);
-    have_postsuper = access(buf_text(&path), X_OK) == 0;
     say(i, "refreshing the Postfix mail system");
-    if (have_postsuper && run_program(i, i->params->command_directory, active_only) != 0)
+    if (!postsuper_run(i, "active"))
         return 1;
     pid = master_pid(i);
     if (pid == 0 || kill(pid, SIGHUP) != 0)
         return 1;
-    if (have_postsuper)
-        run_in_background(i, i->params->command_directory, all);
+    postsuper_later(i, NULL);
     return 0;
 }
 
@@ -206,7 +202,7 @@ int control_status(struct instance *i)
 
 int control_check(struct instance *i)
 {
-    if (!master_exists(i) || !check_rows(i) || !check_repair(i, true))
+    if (!master_exists(i) || !check_rows(i) || !check_folders(i) || !postsuper_run(i, NULL))
         return 1;
     check_warn(i, true);
     return 0;

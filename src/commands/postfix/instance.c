@@ -15,7 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 
-enum { LINE_MAX_BYTES = 2000 };
+enum { LINE_MAX_BYTES = 2000, BACKGROUND_NICENESS = 10 };
 
 /* ---- saying things ---- */
 
@@ -255,7 +255,31 @@ int run_program(struct instance *i, const char *directory, char *const argv[])
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Whoever reads what this command says, a script or a person, shall not wait for what goes on behind it. */
+static void become_background(struct instance *i, const char *directory, char *const argv[])
+{
+    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = STDIN_FILENO; nowhere >= 0 && fd <= STDERR_FILENO; fd++)
+        (void)dup2(nowhere, fd);
+    (void)!nice(BACKGROUND_NICENESS);
+    _exit(become_program(i, directory, argv));
+}
+
 void run_in_background(struct instance *i, const char *directory, char *const argv[])
 {
-    (void)fork_program(i, directory, argv);
+    pid_t child = fork(), grandchild;
+
+    if (child < 0) {
+        say_warning(i, "fork: %s", strerror(errno));
+        return;
+    }
+    if (child > 0) {
+        (void)waitpid(child, NULL, 0);
+        return;
+    }
+    grandchild = fork(); /* nobody's child: this process may become master, which knows its own */
+    if (grandchild == 0)
+        become_background(i, directory, argv);
+    _exit(grandchild < 0);
 }

@@ -32,7 +32,7 @@ int say_fatal(struct instance *i, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Runs DIRECTORY/PROGRAM with ARGV (NULL-terminated, with the program name) and waits.  Its exit status; 127 when it could
  * not be run, 128 + signal when it was killed. */
 int run_program(struct instance *i, const char *directory, char *const argv[]);
-/* The same without waiting for it. */
+/* The same without waiting for it; it has low priority, and what it prints is lost. */
 void run_in_background(struct instance *i, const char *directory, char *const argv[]);
 /* In the place of this process; returns only on failure. */
 int become_program(struct instance *i, const char *directory, char *const argv[]);
@@ -44,8 +44,12 @@ bool owners_find(struct instance *i);
 /* ---- check.c ---- */
 /* Is master.cf well-formed?  False: it has been said where it is not. */
 bool check_rows(struct instance *i);
-/* Makes what is missing of the queue directory's folders and runs postsuper.  False: the start must not go on. */
-bool check_repair(struct instance *i, bool with_postsuper);
+/* Makes what is missing of the queue directory's folders.  False: the start must not go on. */
+bool check_folders(struct instance *i);
+/* Runs postsuper with ARGUMENT (NULL: none), if there is such a program.  False: it failed. */
+bool postsuper_run(struct instance *i, const char *argument);
+/* The same in the background. */
+void postsuper_later(struct instance *i, const char *argument);
 /* Logs a warning for each file whose owner, mode or place invites trouble; DEEP: also of each message. */
 void check_warn(struct instance *i, bool deep);
 

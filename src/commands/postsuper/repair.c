@@ -213,17 +213,22 @@ static bool finish_file(struct repair *r, struct met *m, struct err *err)
 
 /* ---- the walk ---- */
 
-/* A directory entry that is right as it stands needs no look at the file. */
-static bool is_plainly_right(const struct repair *r, const struct met *m)
+static bool has_right_name(const struct repair *r, slice id, uint64_t its_inode)
 {
     int64_t us;
     uint64_t inode;
+
+    return queue_id_parse(id, &us, &inode) && inode == its_inode && (r->long_ids || !queue_id_is_long(id));
+}
+
+/* A directory entry that is right as it stands needs no look at the file. */
+static bool is_plainly_right(const struct repair *r, const struct met *m)
+{
     char path[QUEUE_PATH_MOST];
 
-    return !r->purge && !m->marked && m->place->kind == PLACE_MESSAGES && m->entry->type == DT_REG &&
-           queue_id_parse(m->id, &us, &inode) && inode == m->entry->inode &&
-           (r->long_ids || !queue_id_is_long(m->id)) && queue_path(r->layout, m->place->name, m->id, path) &&
-           strcmp(path, m->entry->path) == 0;
+    return !m->marked && m->entry->type == DT_REG && queue_path(r->layout, m->place->name, m->id, path) &&
+           strcmp(path, m->entry->path) == 0 &&
+           (m->place->kind != PLACE_MESSAGES || (!r->purge && has_right_name(r, m->id, m->entry->inode)));
 }
 
 typedef bool file_fn(struct repair *r, struct met *m, struct err *err);
