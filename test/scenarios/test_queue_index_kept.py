@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from harness import waiting
 from harness.installed import Installed
+from harness.strace import Strace
 from harness.waybill import NEEDED, Waybill
 
 from .test_queue_listing import LATE, assert_same, listed
@@ -154,3 +156,59 @@ def test_what_changed_meanwhile_is_read_again() -> None:
         assert_same(system)
         assert new in {name for _, name in listed(system)} and ("hold", ids[1]) in listed(system)
         assert waiting.told(system, domain="place4.example")[0].count(ids[3]) == 1
+
+
+def looks_around(system: Installed, name: str) -> tuple[int, int]:
+    """Starts the system: how many files in deferred/ the queue manager had looked at when it took NAME, and how many more after
+    that.  COUNT others are left."""
+    with Strace(system.room, system.room.scratch / "trace", argv=["postfix", "start"],
+                options=("-f", "--seccomp-bpf", "-e", "trace=rename,newfstatat")) as strace:
+        system.running = True
+        system.log.wait(rf"{name}: .*status=sent", timeout=120)
+        waiting.wait_known(system, COUNT, timeout=120)
+        system.stop()
+        strace.wait()
+    calls = strace.load().calls
+    (took,) = (call for call in calls if call.name == "rename" and f'"active/{name}"' in call.args.split(", ")[1])
+    looks = [call.at > took.at for call in calls if call.name == "newfstatat" and call.pid == took.pid and '"deferred/' in call.args
+             and f"/{name}" not in call.args]
+    return looks.count(False), looks.count(True)
+
+
+def test_what_is_due_does_not_wait_for_the_scan() -> None:
+    with stopped() as (system, _, kept):
+        name = waiting.put(system.spool, first_number(system), "alice@mx.test.invalid", due=time.time() - 10)
+        kept.unlink()
+        before, after = looks_around(system, name)
+        assert before < COUNT // 2 and before + after >= COUNT
+
+
+def first_number(system: Installed) -> int:
+    """Of a message in the first folder that a scan comes to."""
+    folders = [entry for entry in os.listdir(system.spool / "deferred") if len(entry) == 1]
+    return next(n for n in range(COUNT, COUNT + 1000) if f"{n * 7919 % 1000000:05X}"[0] == folders[0])
+
+
+def known_and_due(system: Installed, soon_s: float) -> str:
+    """A message that is due in SOON_S seconds, which the queue manager has kept; waits until then.  Empty: it was delivered
+    before all had stopped."""
+    name = waiting.put(system.spool, COUNT, "alice@mx.test.invalid", due=time.time() + 7200)
+    system.start()
+    waiting.wait_known(system, COUNT + 1)
+    (file,) = (system.spool / "deferred").glob(f"*/{name}")
+    due = time.time() + soon_s
+    os.utime(file, (due, due))
+    with contextlib.suppress(AssertionError):  # it is due already
+        waiting.wait_known(system, COUNT + 1, timeout=soon_s)
+    system.stop()
+    if not file.exists():
+        return ""
+    time.sleep(max(0, due - time.time()))
+    return name
+
+
+def test_what_was_known_and_is_due_by_now_does_not_wait_for_the_scan() -> None:
+    with stopped() as (system, _, _):
+        name = known_and_due(system, 5) or known_and_due(system, 60)
+        before, after = looks_around(system, name)
+        assert before == 0 and after >= COUNT

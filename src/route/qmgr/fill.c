@@ -96,6 +96,10 @@ void fill_run(void *unused)
     while (alive) {
         if (list_empty(&qmgr.index.wanted) && !waitq_wait(&qmgr.fill, NEVER, &err))
             return;
+        if (qmgr.scanning_deferred) { /* what is due comes first */
+            alive = task_sleep(deadline_in(GATHER_US), &err);
+            continue;
+        }
         if (!task_sleep(deadline_in(GATHER_US), &err))
             return;
         struct run *run = xmalloc(sizeof *run);

@@ -83,9 +83,10 @@ static void take_all(int fd, const char *path)
     enum got got;
     struct err err;
 
-    do
+    do {
         got = take_block(fd, &bytes, room);
-    while (got == GOT_BLOCK && task_yield(&err));
+        qmgr_kick_intake();
+    } while (got == GOT_BLOCK && task_yield(&err));
     if (got == GOT_DAMAGE)
         event_info("%s: not all of it can be used: what is missing is read again", path);
     free(room);
