@@ -12,7 +12,7 @@ from pathlib import Path
 from scenarios import Cases, Figures
 from targets import Verdict
 
-NAMES = {"postfix": "Postfix", "tuned": "Postfix, tuned", "opensmtpd": "OpenSMTPD", "waybill": "Waybill"}
+NAMES = {"postfix": "Postfix", "tuned": "Postfix, tuned", "opensmtpd": "OpenSMTPD", "waybill": "Waybill", "floor": "file system alone"}
 PLOTTED = {"messages_per_second": "messages/s", "accepted_per_second": "messages/s accepted", "cpu_s_per_1000": "CPU s per 1000 messages",
            "kib_per_session": "KiB per parked session", "pss_mib": "MiB of all daemons"}
 

@@ -1,12 +1,16 @@
-"""E: deferred messages that are not due, and one that is: start, memory, listings, idling, hold, release and delete.
+"""E: deferred messages that are not due, and one that is: start, memory, listings, idling, restart, hold, release and delete.
 
 The queue is made once, and each system gets a copy of it on a file system that has just been mounted: its metadata is not in
-memory, the blocks of the image are."""
+memory, the blocks of the image are.  That is the first start, without anything that an earlier one has left.  The restart is
+after a stop of the same system, and is colder: the blocks of the image are not in memory either.  The row "floor" is what the
+file system takes by itself (../floor.c)."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,11 +26,19 @@ LETTER, TITLE = "E", "Mail is deferred"
 CONFIGURATION = ("relayhost = [127.0.0.1]:2600",)
 COUNTS = (20_000, 100_000)
 MILLION = 1_000_000
+ROUNDS = 3  # of hold and release
+SOON_S = 10
+QUEUE = "/var/spool/postfix"
+KEPT = "/var/lib/postfix/queue-index"
+ACTS = {"h": "hold", "H": "release", "d": "delete"}  # of postsuper, and their names in ../floor.c
+LOOK_AT_ALL = "find deferred defer -size +0 >/dev/null"  # so that all begin with the same in memory
 
 
 def fill(system: Installed, count: int) -> None:
-    """COUNT messages to as many recipients at a thousand places, with the reasons why they wait; the last one is due."""
-    waiting.fill(system.spool, count - 1)
+    """COUNT messages to as many recipients at a thousand places, with the reasons why they wait; the last one is due, and the one
+    before it to the same user."""
+    waiting.fill(system.spool, count - 2)
+    waiting.put(system.spool, count - 2, "alice@mx.test.invalid", due=time.time() + waiting.HOURS)
     waiting.put(system.spool, count - 1, "alice@mx.test.invalid", due=time.time() - 10)
 
 
@@ -61,11 +73,69 @@ def listing(system: Installed, option: str, count: int) -> tuple[float, float]:
 
 
 def until_delivered(system: Installed, cpu: measure.Cpu) -> float:
-    began = time.monotonic()
+    before, began = len(system.mailbox("alice")), time.monotonic()
     cpu.start(system)
-    while not system.mailbox("alice"):
+    while len(system.mailbox("alice")) == before:
         time.sleep(0.005)
     return round(time.monotonic() - began, 3)
+
+
+def forget(path: Path) -> None:
+    """PATH's blocks are not in memory any more."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def mount_again(system: Installed, image: Path) -> None:
+    device = subprocess.run(["losetup", "-f", "--show", image], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    number = device.removeprefix("/dev/loop")
+    system.room.shell(f"[ -b {device} ] || mknod {device} b 7 {number}; mount {device} {QUEUE}")
+    subprocess.run(["losetup", "-d", device], check=True)  # it goes when it is not mounted any more
+
+
+def until_delivered_again(system: Installed, cpu: measure.Cpu, image: Path, count: int) -> float:
+    """From a start after a stop, with nothing of the queue in memory, to the delivery of what became due meanwhile."""
+    (file,) = (system.spool / "deferred").glob(f"*/{(count - 2) * 7919 % 1000000:05X}*")
+    due = time.time() + SOON_S
+    os.utime(file, (due, due))
+    time.sleep(2)
+    system.stop()
+    system.room.shell(f"umount {QUEUE}")
+    forget(image)
+    if system.room.path(KEPT).exists():
+        forget(system.room.path(KEPT))
+    mount_again(system, image)
+    time.sleep(max(0, due - time.time()))
+    return until_delivered(system, cpu)
+
+
+def until_done(system: Installed, act: str) -> float:
+    system.room.shell(f"sync -f {QUEUE}")
+    return seconds(lambda: system.run(["postsuper", f"-{act}", "ALL"], timeout=3600))
+
+
+def acted(do: Callable[[str], float]) -> Figures:
+    """Each message is held and released some times, and deleted once."""
+    found: dict[str, list[float]] = {act: [] for act in ACTS}
+    for act in ("h", "H") * ROUNDS + ("d",):
+        found[act].append(do(act))
+    return {f"postsuper_{act}_all_s": statistics.median(times) for act, times in found.items()}
+
+
+def floor(image: Path) -> Figures:
+    """The same without any mail system."""
+    program, folder = measure.built(measure.REPO / "bench/floor.c"), image.with_name("floor.mounted")
+    folder.mkdir()
+    script = f"mount -o loop {image} {folder}; cd {folder}; {LOOK_AT_ALL}; while read -r act; do sync -f .; {program} $act; done"
+    with subprocess.Popen(["unshare", "-m", "sh", "-ec", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdin and job.stdout
+
+        def do(act: str) -> float:
+            print(ACTS[act], file=job.stdin, flush=True)
+            return float(job.stdout.readline())
+
+        return acted(do)
 
 
 def settled_kib(system: Installed) -> int:
@@ -121,9 +191,10 @@ def measure_one(name: str, subject: measure.Subject, image: Path, count: int, id
         found["idle_cpu_s_per_minute"] = idle_cpu(system, cpu, idle_s)
         found["postqueue_p_first_line_s"], found["postqueue_p_s"] = listing(system, "-p", count - 1)
         found["postqueue_j_first_line_s"], found["postqueue_j_s"] = listing(system, "-j", count - 1)
-        for act in ("-h", "-H", "-d"):
-            found[f"postsuper_{act[1]}_all_s"] = seconds(lambda: system.run(["postsuper", act, "ALL"], timeout=3600))
-        return found
+        found["restart_to_first_delivery_s"] = until_delivered_again(system, cpu, image, count)
+        settled_kib(system)
+        system.room.shell(f"cd {QUEUE}; {LOOK_AT_ALL}", timeout=3600)
+        return {**found, **acted(lambda act: until_done(system, act))}
     finally:
         system.stop()
         system.close()
@@ -133,12 +204,12 @@ def measure_one(name: str, subject: measure.Subject, image: Path, count: int, id
 def compare(tested: dict[str, measure.Subject], count: int, idle_s: float) -> dict[str, Figures]:
     found = {}
     with measure.scratch() as folder:
-        filled = filled_image(folder / "filled", count)
+        filled, image = filled_image(folder / "filled", count), folder / "copy"
         for name, subject in tested.items():
-            image = folder / name
             shutil.copyfile(filled, image)
             found[name] = measure_one(name, subject, image, count, idle_s)
-            image.unlink()
+        shutil.copyfile(filled, image)
+        found["floor"] = floor(image)
     return found
 
 
