@@ -134,6 +134,7 @@ def test_a_bad_row() -> None:
         system.room.shell("echo 'smtp inet n' >>/etc/postfix/master.cf")
         for command, status in (("check", 1), ("reload", 1), ("stop", 0), ("start", 1)):
             done = system.run(["postfix", command], check=False)
+            system.log.settle()
             assert done.returncode == status
             assert bool(re.search(r"fatal: .*/etc/postfix/master\.cf: line \d+: ", done.stderr + system.log.text())) == (status == 1), command
             system.log.mark()
