@@ -21,7 +21,8 @@
  * flushing.  Draining lets sessions run on for drain_time_limit and then cancels them; those of a SERVICE_MULTI service,
  * whose clients only wait there for their next question, after two seconds; deliveries, which have limits of their own,
  * after daemon_timeout.  A worker that has served max_use sessions
- * ends when it has been without one for a second.
+ * for each that it ever had at a time ends when it has been without one for a second: one process per session, as the parameter
+ * means it, would have made room for new ones by then.
  * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H
 #define MAIL_SERVICE_SERVICE_H

@@ -456,6 +456,22 @@ static void retires(void **state)
         (void)close(fd);
     }
     assert_int_equal(wait_end(&c), 0);
+    /* For each session that it has at a time. */
+    c = start(&echo_service, true, "unix", used);
+    fd = dial(&c);
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    for (int i = 0; i < 3; i++) {
+        int other = dial(&c);
+
+        assert_string_equal(ask(other, "x\n", 5000), "x\n");
+        (void)close(other);
+        if (fd >= 0)
+            (void)close(fd);
+        fd = -1;
+        if (i == 1) /* it would have ended by then */
+            (void)usleep(1300 * 1000);
+    }
+    assert_int_equal(wait_end(&c), 0);
     /* An idle client does not keep it. */
     c = start(&multi_service, true, "unix", multi);
     fd = dial(&c);

@@ -54,9 +54,15 @@ void service_drain(const char *why)
 
 static void check_idle(void *arg);
 
+/* As often as the processes for which it stands, one for each session at a time, would have been used in all. */
+static bool is_used_up(const struct worker *w)
+{
+    return w->max_use > 0 && w->used / (unsigned)w->max_use >= (w->session_peak > 0 ? w->session_peak : 1);
+}
+
 static int64_t idle_needed_us(const struct worker *w)
 {
-    if (w->max_use > 0 && w->used >= (unsigned)w->max_use)
+    if (is_used_up(w))
         return USED_UP_IDLE_US;
     return w->max_idle_us > 0 ? w->max_idle_us : INT64_MAX;
 }
@@ -101,6 +107,8 @@ void worker_begin(struct worker *w)
 {
     w->session_count++;
     w->used++;
+    if (w->session_count > w->session_peak)
+        w->session_peak = w->session_count;
     if (!w->greeted) {
         w->greeted = true;
         channel_taken(w);
