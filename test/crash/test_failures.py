@@ -79,14 +79,3 @@ def test_each_call_fails_once(stage: Stage, way: Way) -> None:
         assert not [(one.n, one.struck, one.lost) for one in rounds if one.lost]
         assert not [(one.n, one.struck, one.refused) for one in rounds if permanent(one.refused)]
         assert not [(one.n, one.struck, str(again)) for one in rounds for again in one.duplicates if not again.window]
-
-
-@pytest.mark.root
-@pytest.mark.crash
-@pytest.mark.needs_program(*waybill.NEEDED, "libexec/proxymap", "libexec/virtual")
-def test_what_pickup_cannot_read_stays(stage: Stage) -> None:
-    n, way = 1, Way("pickup", "sendmail", ("mbox",))
-    while (one := stage.round(n, f"{calls()['read']}:f:{errno.EIO}", way)).struck:
-        assert not one.lost and not one.duplicates, f"{n}: {one}"
-        n += 1
-    assert n > 1
