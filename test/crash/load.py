@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import random
 import select
@@ -73,17 +74,33 @@ def parcels(count: int) -> list[Parcel]:
             for n in range(count)]
 
 
-class SmtpSender(threading.Thread):
-    def __init__(self, system: Installed, work: Iterator[Parcel]) -> None:
+class Sender(threading.Thread, abc.ABC):
+    """Tries with each of WORK until it is accepted."""
+
+    def __init__(self, work: Iterator[Parcel]) -> None:
         super().__init__(daemon=True)
-        self.system, self.work = system, work
-        self._client: Client | None = None
+        self.work = work
 
     def run(self) -> None:
         for parcel in self.work:
             while not parcel.accepted:
                 self.attempt(parcel)
         self.hang_up()
+
+    @abc.abstractmethod
+    def attempt(self, parcel: Parcel) -> None:
+        """Sends it, and notes what is said."""
+
+    @abc.abstractmethod
+    def hang_up(self) -> None:
+        """After the last."""
+
+
+class SmtpSender(Sender):
+    def __init__(self, system: Installed, work: Iterator[Parcel]) -> None:
+        super().__init__(work)
+        self.system = system
+        self._client: Client | None = None
 
     def hang_up(self) -> None:
         if self._client:
@@ -128,20 +145,13 @@ for line in sys.stdin:
 """
 
 
-class SendmailSender(threading.Thread):
+class SendmailSender(Sender):
     def __init__(self, system: Installed, work: Iterator[Parcel]) -> None:
-        super().__init__(daemon=True)
-        self.work = work
+        super().__init__(work)
         self._job = system.spawn(["/usr/bin/python3", "-c", _SUBMITTER, SENDER], stdin=-1, stdout=-1)
         assert self._job.stdout
         self.pid = int(self._job.stdout.readline())
         """As the system numbers processes."""
-
-    def run(self) -> None:
-        for parcel in self.work:
-            while not parcel.accepted:
-                self.attempt(parcel)
-        self.hang_up()
 
     def hang_up(self) -> None:
         assert self._job.stdin
@@ -202,7 +212,7 @@ def drain(system: Installed, limit: float) -> None:
         time.sleep(0.1)
 
 
-def senders(system: Installed, all_parcels: list[Parcel]) -> list[threading.Thread]:
+def senders(system: Installed, all_parcels: list[Parcel]) -> list[Sender]:
     by_smtp, by_sendmail = (_Shared([parcel for parcel in all_parcels if parcel.by == by]) for by in ("smtp", "sendmail"))
     return [*(SmtpSender(system, by_smtp) for _ in range(6)), *(SendmailSender(system, by_sendmail) for _ in range(2))]
 

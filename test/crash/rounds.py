@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,6 +93,14 @@ class Round:
     duplicates: list[Duplicate]
     refused: list[str]
     seconds: float
+
+
+def told(rounds: list[Round], struck: str) -> str:
+    """A report of them; STRUCK is what was done: "kills", "failures"."""
+    hits = [(one, one.struck) for one in rounds if one.struck]
+    lines = [f"{len(hits)} {struck}, {sum(one.seconds for one in rounds):.0f} s: " + ", ".join(f"{n} {why}" for why, n in Counter(kill.why for _, kill in hits).most_common())]
+    lines += [f"    N={one.n}, {kill.why}: {again}" for one, kill in hits for again in one.duplicates]
+    return "\n".join(lines)
 
 
 @dataclass

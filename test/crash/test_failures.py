@@ -10,14 +10,13 @@ import errno
 import os
 import random
 import re
-from collections import Counter
 
 import pytest
 
 from harness import waybill
 
 from .counts import record
-from .rounds import WAYS, Round, Stage, Way, calls
+from .rounds import WAYS, Round, Stage, Way, calls, told
 from .test_flood import SEED
 
 ALL = os.environ.get("WAYBILL_FAILURES") == "all"
@@ -45,15 +44,6 @@ def action(kind: str) -> str:
     return ",".join(f"{calls()[name]}:{what}:{error}" for call, error in KINDS[kind].items() for name, what in [call.split(":")])
 
 
-def told(rounds: list[Round]) -> str:
-    struck = [one for one in rounds if one.struck]
-    lines = [f"{len(struck)} failures, {sum(one.seconds for one in rounds):.0f} s: "
-             + ", ".join(f"{n} {why.removeprefix('failed ')}" for why, n in Counter(one.struck.why for one in struck if one.struck).most_common())]
-    lines += [f"    N={one.n}, {one.struck.why}: {again}" for one in struck if one.struck for again in one.duplicates]
-    lines += [f"    N={one.n}, {one.struck.why}: {one.seconds:.0f} s, {one.refused}" for one in struck if one.struck and (one.seconds > 5 or one.refused)]
-    return "\n".join(lines)
-
-
 def permanent(refused: list[str]) -> bool:
     """Whether a client was told never to try again."""
     return any(re.match(r"5|status (6[45678]|77)", one) for one in refused)
@@ -73,7 +63,8 @@ def test_each_call_fails_once(stage: Stage, way: Way) -> None:
         rounds: list[Round] = []
         while not rounds or rounds[-1].struck:
             rounds.append(stage.round(first + STEP * len(rounds), action(kind), way))
-        print(f"WAYBILL_SEED={SEED} {way}, {kind}: {told(rounds)}")
+        noticed = [f"\n    N={one.n}, {one.struck.why}: {one.seconds:.0f} s, {one.refused}" for one in rounds if one.struck and (one.seconds > 5 or one.refused)]
+        print(f"WAYBILL_SEED={SEED} {way}, {kind}: {told(rounds, 'failures')}{''.join(noticed)}")
         record("failing calls", tried=sum(one.struck is not None for one in rounds), of="failures", messages=len(rounds), lost=sum(len(one.lost) for one in rounds),
                duplicates=[again for one in rounds for again in one.duplicates])
         assert not [(one.n, one.struck, one.lost) for one in rounds if one.lost]

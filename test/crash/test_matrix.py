@@ -8,25 +8,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections import Counter
 
 import pytest
 
 from harness import waybill
 
 from .counts import record
-from .rounds import WAYS, Round, Stage, Way
+from .rounds import WAYS, Round, Stage, Way, told
 from .test_flood import SEED
 
 STEP = int(os.environ.get("WAYBILL_MATRIX_STEP", "90"))
-
-
-def told(rounds: list[Round]) -> str:
-    struck = [one for one in rounds if one.struck]
-    lines = [f"{len(struck)} kills, {sum(one.seconds for one in rounds):.0f} s, before: "
-             + ", ".join(f"{n} {why.removeprefix('killed before ')}" for why, n in Counter(one.struck.why for one in struck if one.struck).most_common())]
-    lines += [f"    N={one.n}, {one.struck.why}: {again}" for one in struck if one.struck for again in one.duplicates]
-    return "\n".join(lines)
 
 
 def over(rounds: list[Round]) -> bool:
@@ -47,7 +38,7 @@ def test_killed_at_the_nth_call(stage: Stage, way: Way) -> None:
     rounds: list[Round] = []
     while not over(rounds):
         rounds.append(stage.round(first + STEP * len(rounds), "kill", way))
-    print(f"WAYBILL_SEED={SEED} {way}: {told(rounds)}")
+    print(f"WAYBILL_SEED={SEED} {way}: {told(rounds, 'kills')}")
     record("kill matrix", tried=sum(one.struck is not None for one in rounds), of="kills", messages=len(rounds), lost=sum(len(one.lost) for one in rounds),
            duplicates=[again for one in rounds for again in one.duplicates])
     assert len(rounds) > 1 or STEP > 1, "its calls cannot be seen"
