@@ -82,6 +82,11 @@ struct stream *stream_of_socket(int fd)
     return s;
 }
 
+void stream_expect_input(struct stream *s)
+{
+    s->drained = false;
+}
+
 struct stream *stream_from_bytes(slice bytes)
 {
     struct stream *s = xcalloc(1, sizeof *s);

@@ -23,6 +23,8 @@ struct stream *stream_pair(int read_fd, int write_fd);
 /* Likewise of a socket that core/net has just connected or accepted, and that no other process has: it is non-blocking, and
  * the first read waits before it asks, since hardly anything can have come yet. */
 struct stream *stream_of_socket(int fd);
+/* Something has probably come by now: the next read asks before it waits.  What was written goes out when it does wait. */
+void stream_expect_input(struct stream *s);
 /* Reads as BYTES and then end of file; what is written is thrown away.  Never suspends: for tests and fuzzers. */
 struct stream *stream_from_bytes(slice bytes);
 /* Closes without flushing; harmless on NULL. */

@@ -114,8 +114,10 @@ void agent_serve(struct stream *s, agent_deliver_fn *deliver)
     struct agent_request r = {.fd = -1, .arena = &arena, .by = deadline_in(service_params()->ipc_timeout_us)};
     struct err err;
 
-    if (!ipc_hello(s, DELIVERY_PROTOCOL, r.by, &err) || !stream_flush(s, r.by, &err))
+    /* Our queue manager mostly sends the request together with the connection: then the hello goes out with the answer. */
+    if (!ipc_hello(s, DELIVERY_PROTOCOL, r.by, &err))
         return; /* the queue manager went away */
+    stream_expect_input(s);
     switch (read_request(&r, s, &err)) {
     case IPC_END:
         return;

@@ -44,7 +44,8 @@ static void transport_failed(struct transport *t, const char *reason)
 struct call {
     struct transport *transport;
     struct stream *stream;
-    bool greeted;
+    bool counted; /* as an agent that is there */
+    bool greeted; /* its hello has been read */
 };
 
 static bool call_agent(struct call *c)
@@ -75,20 +76,26 @@ static void hang_up(struct call *c)
     stream_close(c->stream);
     c->stream = NULL;
     c->transport->calls--;
-    c->transport->greeted -= c->greeted;
+    c->transport->greeted -= c->counted;
+}
+
+static void count_agent(struct call *c)
+{
+    struct transport *t = c->transport;
+
+    t->greeted += !c->counted;
+    c->counted = true;
+    if (t->greeted > t->greeted_most)
+        t->greeted_most = t->greeted;
 }
 
 /* An agent's hello is the sign that one is free. */
 static bool hear_hello(struct call *c, struct err *err)
 {
-    struct transport *t = c->transport;
-
     if (!c->greeted && !ipc_expect_hello(c->stream, DELIVERY_PROTOCOL, deadline_in(qmgr.params->daemon_timeout_us), err))
         return false;
-    t->greeted += !c->greeted;
     c->greeted = true;
-    if (t->greeted > t->greeted_most)
-        t->greeted_most = t->greeted;
+    count_agent(c);
     return true;
 }
 
@@ -106,6 +113,8 @@ static bool meet_agent(struct call *c)
         hang_up(c);
         met = false;
     }
+    if (met)
+        count_agent(c);
     t->asking--;
     if (!met && t->rest != DEAD)
         transport_failed(t, unavailable);
@@ -267,7 +276,7 @@ static void deliver_entry(struct call *c, struct entry *e)
             route_away_destination(d);
         free(failure);
     } else {
-        bool has_come = c->greeted;
+        bool has_come = c->counted;
 
         event_warning("%s: %s", stream_name(c->stream), err.text);
         hang_up(c);

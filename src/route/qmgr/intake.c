@@ -83,8 +83,7 @@ static void take(slice queue, slice id, const char *path, mode_t mode)
     map_set(&qmgr.active, id, m);
     m->is_probe = (m->envelope.trace_flags & DELIVERY_MTA_PROBE) != 0;
     qmgr.probes += m->is_probe;
-    if (!from_deferred)
-        flow_put(1);
+    qmgr.taken += !from_deferred;
     start_routing(m);
 }
 
@@ -96,11 +95,20 @@ static bool was_there_at_flush(const struct stat *st)
     return (int64_t)st->st_ctim.tv_sec * SECONDS(1) + st->st_ctim.tv_nsec / 1000 <= qmgr.incoming_flushed_us;
 }
 
+/* cleanup may take as many messages more. */
+static void put_tokens_back(void)
+{
+    flow_put(qmgr.taken);
+    qmgr.taken = 0;
+}
+
 /* An idle queue manager lets default_process_limit submissions pass without waiting. */
 static void level_flow(void)
 {
-    unsigned want = (unsigned)qmgr.params->default_process_limit, have = flow_count();
+    unsigned want = (unsigned)qmgr.params->default_process_limit, have;
 
+    put_tokens_back();
+    have = flow_count();
     if (have < want)
         flow_put(want - have);
     else if (have > want)
@@ -193,6 +201,7 @@ void intake_run(void *unused)
         bool from_incoming, from_deferred;
 
         if (!qmgr_has_room()) {
+            put_tokens_back();
             if (!waitq_wait(&qmgr.intake, NEVER, &err))
                 break;
             continue;
@@ -200,10 +209,14 @@ void intake_run(void *unused)
         from_incoming = take_incoming(&scan);
         from_deferred = qmgr_has_room() && take_deferred();
         if (from_incoming || from_deferred) {
-            if (++turns % TURNS_BEFORE_YIELD == 0 && !task_yield(&err))
+            if (++turns % TURNS_BEFORE_YIELD != 0)
+                continue;
+            put_tokens_back();
+            if (!task_yield(&err))
                 break;
             continue;
         }
+        put_tokens_back();
         if (!qmgr.scanning_deferred && !qmgr.scan_deferred && qmgr_has_room())
             qmgr.flushing = false;
         if (qmgr_has_room() && !qmgr.scan_incoming && !waitq_wait(&qmgr.intake, next_work(), &err) &&

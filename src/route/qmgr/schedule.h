@@ -62,7 +62,7 @@ struct transport {
     /* The driver's: */
     unsigned asking;       /* connections for which there is no entry yet */
     unsigned calls;        /* connections */
-    unsigned greeted;      /* those on which an agent has said hello */
+    unsigned greeted;      /* those on which an agent is known to be there */
     unsigned greeted_most; /* as many agents as were there at a time */
 };
 
