@@ -48,8 +48,8 @@ static const int clocks_and_identity[] = {
 /* fstat() may be newfstatat(); what stat() tells of a path is no secret worth a slower fstat(). */
 static const int open_descriptors[] = {
     SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_pwritev2,
-    SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_fsync, SYS_fdatasync, SYS_sync_file_range, SYS_ftruncate,
-    SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fcntl, SYS_fchmod, SYS_dup, SYS_dup3, SYS_pipe2, SYS_close, SYS_close_range,
+    SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range,
+    SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fcntl, SYS_fchmod, SYS_dup, SYS_dup3, SYS_pipe2, SYS_close, SYS_close_range,
 #if defined(__x86_64__)
     SYS_stat, SYS_lstat, SYS_dup2, SYS_pipe,
 #endif

@@ -27,6 +27,7 @@ struct commit {
     struct gathered place;
     int fd, error;
     int64_t took_us; /* together with others; of their first alone */
+#define CANNOT (-1)
 };
 
 static void sync_file(struct gathered *one)
@@ -43,9 +44,12 @@ static void sync_files(struct gathered *first)
     int64_t began_us = clock_monotonic_us();
     int error = fault("queue.syncfs") || syncfs(c->fd) != 0 ? errno : 0;
 
-    c->took_us = clock_monotonic_us() - began_us;
+    c->took_us = error == ENOSYS ? CANNOT : clock_monotonic_us() - began_us;
     for (; first != NULL; first = first->next)
-        CONTAINER_OF(first, struct commit, place)->error = error;
+        if (error == ENOSYS)
+            sync_file(first);
+        else
+            CONTAINER_OF(first, struct commit, place)->error = error;
 }
 
 /* ---- may one flush serve many? ---- */
@@ -87,7 +91,9 @@ void committer_init(struct committer *c, const char *queue_directory)
 
 static void learn(struct committer *c, int64_t took_us)
 {
-    if (took_us > TOO_LONG_US || (took_us > LONG_US && c->usual_us > 0 && took_us > LONGER_MOST * c->usual_us))
+    if (took_us == CANNOT)
+        c->may_gather = false;
+    else if (took_us > TOO_LONG_US || (took_us > LONG_US && c->usual_us > 0 && took_us > LONGER_MOST * c->usual_us))
         c->alone_until_us = clock_monotonic_us() + PAUSE_US;
     else
         c->usual_us = c->usual_us == 0 ? took_us : (7 * c->usual_us + took_us) / 8;
@@ -106,7 +112,7 @@ static void write_to_disk(struct committer *c, struct commit *commit)
         pool_run_brief(sync_alone, &commit->place);
     else
         gather_run(&c->gathering, &commit->place);
-    if (commit->took_us > 0)
+    if (commit->took_us != 0)
         learn(c, commit->took_us);
 }
 
