@@ -3,7 +3,7 @@
 #define ROUTE_QMGR_KEEP_H
 
 /* Puts what the last one kept into the index, before anything else is; the scan that follows says what of it holds.
- * Lets others run. */
+ * Lets others run, who may take what is due. */
 void keep_load(void);
 /* The task that writes it when much has changed, some messages at a time. */
 void keep_run(void *unused);

@@ -114,28 +114,28 @@ static void leave(struct watch *w, const char *path)
     w->missed();
 }
 
+/* The folder that E tells of; NULL: none of ours any more. */
+static const struct folder *folder_of(const struct watch *w, const struct inotify_event *e)
+{
+    return e->wd >= 0 && (size_t)e->wd < w->folder_cap && w->folders[e->wd].path != NULL ? &w->folders[e->wd] : NULL;
+}
+
 /* A folder of a queue, or what could be one, has gone, has come, or has got other rights: perhaps it can be watched
  * now. */
 static void folder_event(struct watch *w, const struct inotify_event *e)
 {
+    const struct folder *in = folder_of(w, e);
     char path[QUEUE_PATH_MOST];
 
-    if ((size_t)e->wd >= w->folder_cap || w->folders[e->wd].path == NULL || e->len == 0 || strlen(e->name) != 1 ||
-        !queue_id_valid(slice_text(e->name)) ||
-        snprintf(path, sizeof path, "%s/%s", w->folders[e->wd].path, e->name) >= (int)sizeof path)
+    if (in == NULL || e->len == 0 || strlen(e->name) != 1 || !queue_id_valid(slice_text(e->name)) ||
+        snprintf(path, sizeof path, "%s/%s", in->path, e->name) >= (int)sizeof path)
         return;
     if ((e->mask & IN_MOVED_FROM) != 0)
         leave(w, path);
     if ((e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 || is_watched(w, path))
         return;
-    if (add(w, &(struct folder){path, w->folders[e->wd].queue, w->folders[e->wd].moved_only}))
+    if (add(w, &(struct folder){path, in->queue, in->moved_only}))
         w->missed(); /* what was put into it before it was watched */
-}
-
-/* The folder that E tells of; NULL: none of ours any more. */
-static const struct folder *folder_of(const struct watch *w, const struct inotify_event *e)
-{
-    return e->wd >= 0 && (size_t)e->wd < w->folder_cap && w->folders[e->wd].path != NULL ? &w->folders[e->wd] : NULL;
 }
 
 static bool is_file_event(const struct inotify_event *e)
