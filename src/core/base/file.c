@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void fd_auto_close(int *fd)
@@ -41,6 +42,18 @@ bool file_write_all(int fd, slice content, struct err *err)
         content = slice_skip(content, (size_t)n);
     }
     return true;
+}
+
+bool file_write_both(int fd, slice first, slice second, struct err *err)
+{
+    struct iovec both[] = {{(void *)(uintptr_t)first.p, first.n}, {(void *)(uintptr_t)second.p, second.n}};
+    ssize_t n = first.n > 0 && second.n > 0 ? writev(fd, both, COUNT_OF(both)) : 0;
+    size_t done = n > 0 ? (size_t)n : 0;
+
+    if (n < 0 && errno != EINTR)
+        return err_sys(err, "write");
+    return file_write_all(fd, slice_skip(first, done), err) &&
+           file_write_all(fd, slice_skip(second, done > first.n ? done - first.n : 0), err);
 }
 
 bool file_pwrite_all(int fd, slice content, int64_t offset, struct err *err)

@@ -25,6 +25,8 @@ int file_open(const char *path, int flags, mode_t mode);
 
 /* Writes all of CONTENT; restarts after EINTR and short writes. */
 MUST_CHECK bool file_write_all(int fd, slice content, struct err *err);
+/* FIRST and then SECOND, with one system call if it takes both. */
+MUST_CHECK bool file_write_both(int fd, slice first, slice second, struct err *err);
 MUST_CHECK bool file_pwrite_all(int fd, slice content, int64_t offset, struct err *err);
 /* Reads until end of file into OUT (appending).  ERR_LIMIT: more than OUT's maximum. */
 MUST_CHECK bool file_read_all(int fd, struct buf *out, struct err *err);

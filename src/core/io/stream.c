@@ -180,6 +180,13 @@ void stream_set_bulk(struct stream *s, bool on)
 
 /* ---- waiting ---- */
 
+static void free_output(struct stream *s)
+{
+    free_buffer(s, s->out, s->out_cap);
+    s->out = NULL;
+    s->out_cap = 0;
+}
+
 static void give_buffers_back(void *arg)
 {
     struct stream *s = arg;
@@ -189,11 +196,8 @@ static void give_buffers_back(void *arg)
         s->in = NULL;
         s->in_at = s->in_end = s->in_cap = 0;
     }
-    if (s->out_n == 0) {
-        free_buffer(s, s->out, s->out_cap);
-        s->out = NULL;
-        s->out_cap = 0;
-    }
+    if (s->out_n == 0)
+        free_output(s);
 }
 
 /* While nothing comes, a large buffer is of more use elsewhere.  Nothing in it is on loan when more is waited for. */
@@ -276,6 +280,8 @@ bool stream_flush(struct stream *s, deadline by, struct err *err)
     if (!write_out(s, (slice){s->out, s->out_n}, by, err))
         return write_failed(s, err);
     s->out_n = 0;
+    if (s->out_cap == BULK_BYTES)
+        free_output(s);
     return true;
 }
 

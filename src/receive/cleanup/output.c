@@ -8,7 +8,7 @@
 #include "core/base/fault.h"
 #include "core/base/file.h"
 
-enum { FLUSH_AT = 60 * 1024, BUFFER_MOST = 8 << 20 };
+enum { FLUSH_AT = 60 * 1024, DIRECT_LEAST = 16 * 1024, BUFFER_MOST = 8 << 20 };
 
 static struct list unkept = {&unkept, &unkept};
 
@@ -68,25 +68,24 @@ void output_keep(struct output *o)
     output_close(o);
 }
 
-static bool write_out(struct output *o, slice records)
+/* What is buffered, and RECORDS behind it. */
+static bool flush_with(struct output *o, slice records)
 {
     if (fault("cleanup.write")) {
         (void)err_sys(&o->err, "write queue file");
         o->state = OUTPUT_FAILED;
-    } else if (!file_write_all(o->file.fd, records, &o->err)) {
+    } else if (!file_write_both(o->file.fd, buf_slice(&o->buffer), records, &o->err)) {
         (void)err_note(&o->err, "write queue file");
         o->state = OUTPUT_FAILED;
     }
-    o->written_bytes += (int64_t)records.n;
+    o->written_bytes += (int64_t)(o->buffer.n + records.n);
+    buf_clear(&o->buffer);
     return o->state == OUTPUT_GOOD;
 }
 
 static bool flush(struct output *o)
 {
-    bool good = write_out(o, buf_slice(&o->buffer));
-
-    buf_clear(&o->buffer);
-    return good;
+    return flush_with(o, S(""));
 }
 
 int64_t output_offset(const struct output *o)
@@ -119,14 +118,14 @@ bool output_fits(const struct output *o, size_t bytes)
     return o->most_bytes <= 0 || output_offset(o) + (int64_t)bytes <= o->most_bytes;
 }
 
-/* What would fill the buffer goes past it. */
+/* Many go past the buffer, which need not grow and be copied then. */
 bool output_records(struct output *o, slice records)
 {
     if (o->state != OUTPUT_GOOD)
         return false;
-    if (o->buffer.n + records.n < FLUSH_AT)
+    if (records.n < DIRECT_LEAST && o->buffer.n + records.n < FLUSH_AT)
         return buf_add(&o->buffer, records);
-    return flush(o) && write_out(o, records);
+    return flush_with(o, records);
 }
 
 bool output_vrecordf(struct output *o, int type, const char *format, va_list args)
