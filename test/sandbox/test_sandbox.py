@@ -37,7 +37,6 @@ class May:
     names: bool = False
     services: bool = True
     internet: bool = False
-    root: bool = False
 
 
 SERVICES = {
@@ -57,8 +56,8 @@ SERVICES = {
     "discard": May("private/discard", {"active"}),
     "smtp": May("private/smtp", {"active"}, names=True, internet=True),
     "lmtp": May("private/lmtp", {"active"}, names=True, internet=True),
-    "local": May("private/local", {"active"}, names=True, root=True),
-    "virtual": May("private/virtual", {"active"}, names=True, root=True),
+    "local": May("private/local", {"active"}, names=True),
+    "virtual": May("private/virtual", {"active"}, names=True),
     "anvil": May("private/anvil", services=False),
     "proxymap": May("private/proxymap", writes={"/var/lib/postfix"}, names=True),
 }
@@ -134,8 +133,6 @@ def allowed(may: May) -> set[str]:
     what = {"log"} | {f"read {folder}" for folder in may.folders} | {f"make in {folder}" for folder in may.writes}
     if may.names:
         what.add("read main.cf")
-    if may.names and may.root:
-        what.add("read the shadow file")
     if may.services:
         what.add("connect to a service")
     if may.internet:

@@ -12,34 +12,35 @@
 /* ---- what every daemon does ---- */
 
 static const int waiting[] = {
-    SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, 441 /* epoll_pwait2 */, SYS_eventfd2, SYS_signalfd4, SYS_ppoll,
-    SYS_pselect6, SYS_timerfd_create, SYS_timerfd_settime, SYS_timerfd_gettime, SYS_wait4, SYS_waitid, SYS_restart_syscall,
+    SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, 441 /* epoll_pwait2 */, SYS_eventfd2, SYS_signalfd4,
+    SYS_ppoll, SYS_pselect6, SYS_timerfd_create, SYS_timerfd_settime, SYS_timerfd_gettime, SYS_wait4, SYS_waitid,
+    SYS_restart_syscall,
 #if defined(__x86_64__)
     SYS_epoll_create, SYS_epoll_wait, SYS_eventfd, SYS_poll, SYS_select, SYS_pause,
 #endif
 };
 
 static const int threads_and_memory[] = {
-    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_msync, SYS_memfd_create, SYS_membarrier,
-    SYS_futex, 449 /* futex_waitv */, 454, 455, 456 /* futex_wake, _wait, _requeue */,
-    SYS_set_robust_list, SYS_get_robust_list, SYS_rseq, SYS_set_tid_address, SYS_exit, SYS_exit_group, SYS_sched_yield,
-    SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_get_priority_max, SYS_sched_get_priority_min,
-    SYS_getcpu,
+    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_msync, SYS_memfd_create,
+    SYS_membarrier, SYS_futex, 449 /* futex_waitv */, 454, 455, 456 /* futex_wake, _wait, _requeue */,
+    SYS_set_robust_list, SYS_get_robust_list, SYS_rseq, SYS_set_tid_address, SYS_exit, SYS_exit_group,
+    SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_get_priority_max,
+    SYS_sched_get_priority_min, SYS_getcpu,
 #if defined(__x86_64__)
     SYS_arch_prctl,
 #endif
 };
 
 static const int signals_to_itself[] = {
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_rt_sigpending,
-    SYS_sigaltstack,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_rt_sigtimedwait,
+    SYS_rt_sigpending, SYS_sigaltstack,
 };
 
 static const int clocks_and_identity[] = {
-    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_times, SYS_getitimer,
-    SYS_setitimer, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_getrusage, SYS_getpid, SYS_getppid, SYS_gettid,
-    SYS_getpgid, SYS_getsid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getresuid, SYS_getresgid, SYS_getgroups,
-    SYS_getpriority, SYS_umask, SYS_getcwd,
+    SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_times,
+    SYS_getitimer, SYS_setitimer, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_getrusage, SYS_getpid,
+    SYS_getppid, SYS_gettid, SYS_getpgid, SYS_getsid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
+    SYS_getresuid, SYS_getresgid, SYS_getgroups, SYS_getpriority, SYS_umask, SYS_getcwd,
 #if defined(__x86_64__)
     SYS_time, SYS_getpgrp, SYS_alarm,
 #endif
@@ -47,17 +48,18 @@ static const int clocks_and_identity[] = {
 
 /* fstat() may be newfstatat(); what stat() tells of a path is no secret worth a slower fstat(). */
 static const int open_descriptors[] = {
-    SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_pwritev2,
-    SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_fsync, SYS_fdatasync, SYS_syncfs, SYS_sync_file_range,
-    SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fcntl, SYS_fchmod, SYS_dup, SYS_dup3, SYS_pipe2, SYS_close, SYS_close_range,
+    SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev,
+    SYS_pwritev2, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_fsync, SYS_fdatasync,
+    SYS_syncfs, SYS_sync_file_range, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fcntl, SYS_fchmod, SYS_dup,
+    SYS_dup3, SYS_pipe2, SYS_close, SYS_close_range,
 #if defined(__x86_64__)
     SYS_stat, SYS_lstat, SYS_dup2, SYS_pipe,
 #endif
 };
 
 static const int open_sockets[] = {
-    SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_connect, SYS_accept, SYS_accept4,
-    SYS_shutdown, SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_socketpair,
+    SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_connect, SYS_accept,
+    SYS_accept4, SYS_shutdown, SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_socketpair,
 };
 
 /* ---- what some do ---- */
@@ -71,8 +73,8 @@ static const int paths_read[] = {
 };
 
 static const int paths_changed[] = {
-    SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_mkdirat, SYS_linkat, SYS_fchmodat, 452 /* fchmodat2 */, SYS_utimensat,
-    SYS_truncate,
+    SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_mkdirat, SYS_linkat, SYS_fchmodat, 452 /* fchmodat2 */,
+    SYS_utimensat, SYS_truncate,
 #if defined(__x86_64__)
     SYS_rename, SYS_unlink, SYS_rmdir, SYS_mkdir, SYS_link, SYS_chmod, SYS_utime, SYS_utimes, SYS_creat,
 #endif
@@ -85,19 +87,20 @@ static const int sockets_offered[] = {SYS_bind, SYS_listen};
 
 /* Known, and refused in a way that a library understands. */
 static const int refused[] = {
-    SYS_execve, SYS_execveat, SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups,
-    SYS_setfsuid, SYS_setfsgid, SYS_capset, SYS_chroot, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-    424 /* pidfd_send_signal */, 434 /* pidfd_open */, 438 /* pidfd_getfd */, SYS_fchown, SYS_fchownat,
-    SYS_symlinkat, SYS_mknodat,
+    SYS_execve, SYS_execveat, SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid,
+    SYS_setgroups, SYS_setfsuid, SYS_setfsgid, SYS_capset, SYS_chroot, SYS_tkill, SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo, 424 /* pidfd_send_signal */, 434 /* pidfd_open */, 438 /* pidfd_getfd */, SYS_fchown,
+    SYS_fchownat, SYS_symlinkat, SYS_mknodat,
 #if defined(__x86_64__)
     SYS_fork, SYS_vfork, SYS_chown, SYS_lchown, SYS_symlink, SYS_mknod,
 #endif
 };
 
 static const int killed[] = {
-    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root, 428 /* open_tree */,
-    429 /* move_mount */, 430 /* fsopen */, 442 /* mount_setattr */, SYS_init_module, SYS_finit_module,
-    SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_bpf, SYS_unshare, SYS_setns,
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_mount, SYS_umount2, SYS_pivot_root,
+    428 /* open_tree */, 429 /* move_mount */, 430 /* fsopen */, 442 /* mount_setattr */, SYS_init_module,
+    SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_bpf, SYS_unshare,
+    SYS_setns,
 #if defined(__x86_64__)
     SYS_kexec_file_load, SYS_iopl, SYS_ioperm,
 #endif
@@ -107,7 +110,7 @@ static void set_all(struct call_table *t, const int *numbers, size_t n, enum ver
 {
     for (size_t i = 0; i < n; i++) {
         BUG_IF(numbers[i] < 0 || numbers[i] >= CALLS_MOST);
-        t->verdicts[numbers[i]] = verdict;
+        t->verdicts[numbers[i]] = (uint8_t)verdict;
     }
 }
 
@@ -194,11 +197,11 @@ static enum sandbox_right most_of(const struct sandbox *s)
 static void choose_files(struct call_table *t, enum sandbox_right most)
 {
     static const int opening[] = {
-        SYS_openat,
+    SYS_openat,
 #if defined(__x86_64__)
-        SYS_open,
+    SYS_open,
 #endif
-    };
+};
     const uint32_t makes = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), writes = O_ACCMODE | makes;
 
     if (most == 0) {

@@ -25,7 +25,8 @@ const size_t name_place_count = COUNT_OF(name_places);
 /* Sources that read files or ask a daemon of this machine. */
 static bool is_local(slice source)
 {
-    static const char *const local[] = {"files", "systemd", "sss", "db", "winbind", "cache", "mymachines", "altfiles", "extrausers"};
+    static const char *const local[] = {"files", "systemd",    "sss",      "db",        "winbind",
+                                        "cache", "mymachines", "altfiles", "extrausers"};
 
     for (size_t i = 0; i < COUNT_OF(local); i++)
         if (slice_eq(source, slice_text(local[i])))

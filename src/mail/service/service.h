@@ -1,8 +1,9 @@
 /* mail/service/service.h - the life of a daemon under master: start, accept, drain, stop.
  *
  * A daemon is one `struct service` and a main() that calls service_main().  service_main parses the argv that master
- * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls pre_start(), changes root and drops
- * privileges, enters its sandbox, runs the loop with start() as its first task, and reports to master on descriptor 5 (12-byte status messages, section 4):
+ * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls pre_start(), changes root and
+ * drops privileges, enters its sandbox, runs the loop with start() as its first task, and reports to master on descriptor 5
+ * (12-byte status messages, section 4):
  *   stream services say TAKEN, then AVAIL, at their first accept and nothing for later ones; they stay TAKEN and stop
  *     polling the listener above worker_session_step sessions, at their limit, or while draining
  *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned: each time, or the first time
@@ -39,7 +40,7 @@ enum service_instances {
 };
 
 enum service_flags {
-    SERVICE_PRIVILEGED = 1,  /* stays root (local, virtual): refuses -u */
+    SERVICE_PRIVILEGED = 1,  /* stays root (local, virtual), but for files: opens them as mail_owner.  Refuses -u */
     SERVICE_NEVER_IDLES = 2, /* no max_idle, no max_use: qmgr, postlogd */
     SERVICE_MULTI = 4,       /* clients stay connected between requests (rewrite, proxymap, anvil): an idle client does not
                               * keep the process alive beyond max_idle of the last request */

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,6 +232,15 @@ static void find_owner(struct worker *w)
     w->run.mail_gid = owner->pw_gid;
 }
 
+/* What stays root for the sake of its children opens files as mail_owner does: none that is root's alone. */
+static void open_files_as_owner(const struct service_run *r)
+{
+    (void)setfsgid(r->mail_gid);
+    (void)setfsuid(r->mail_uid);
+    if (setfsuid((uid_t)-1) != (int)r->mail_uid) /* which changes nothing, and tells */
+        event_fatal("open files as %s: not permitted", r->params->mail_owner);
+}
+
 /* After everything that needs the whole file system, or root, has been opened. */
 static void give_up_privileges(const struct worker *w)
 {
@@ -247,6 +257,8 @@ static void give_up_privileges(const struct worker *w)
         event_fatal("chroot(%s): %m", r->params->queue_directory);
     if (r->unprivileged && (setgid(r->mail_gid) != 0 || setuid(r->mail_uid) != 0))
         event_fatal("set identity of %s: %m", r->params->mail_owner);
+    if ((w->service->flags & SERVICE_PRIVILEGED) != 0)
+        open_files_as_owner(r);
 }
 
 /* Mail is batch work: a message passes through five processes that wake each other, and with the ordinary policy each
