@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness import paths
 from harness.installed import Installed
 
 HERE = Path(__file__).parent
@@ -21,7 +22,7 @@ AT_FDCWD = -100
 
 def built(folder: Path, name: str) -> Path:
     program = folder / name
-    subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / f"{name}.c"], check=True)
+    subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-I", paths.REPO / "src", "-o", program, HERE / f"{name}.c"], check=True)
     folder.chmod(0o755)
     return program
 
@@ -75,13 +76,13 @@ def _verdict(answer: str) -> str:
     return "" if int(answer) >= 0 else errno.errorcode[-int(answer)]
 
 
-def connected(system: Installed, paths: Sequence[str]) -> list[socket.socket]:
+def connected(system: Installed, sockets: Sequence[str]) -> list[socket.socket]:
     """A connection to each of the services with these sockets, so that it runs."""
     here = os.getcwd()
     clients = []
     os.chdir(system.spool)  # paths of sockets must be short
     try:
-        for path in paths:
+        for path in sockets:
             clients.append(socket.socket(socket.AF_UNIX))
             clients[-1].connect(path)
     finally:
