@@ -45,3 +45,12 @@ def test_services_work(running: System) -> None:
     assert not running.log.find("fatal")
     with running.connect():
         running.log.wait(r"smtpd\[\d+\]: fatal: .*smtpd_timeout")
+
+
+@pytest.mark.parametrize(("line", "status"), [
+    ("smtputf8_enable = perhaps", 69), ("address_verify_negative_cache = perhaps", 69), ("command_directory =", 69),
+    ("anvil_rate_time_unit = soon", 0), ("address_verify_sender_ttl = soon", 0), ("virtual_transport =", 0)])
+def test_what_commands_use(running: System, line: str, status: int) -> None:
+    running.configure([line])
+    running.write_configuration()
+    assert running.run(["postqueue", "-p"], check=False).returncode == status

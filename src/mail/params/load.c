@@ -94,14 +94,15 @@ static bool set_from_text(struct params *p, size_t index, struct err *err)
 
 /* ---- whose affair a wrong value is ---- */
 
-/* Areas of parameters that only these programs use; all others are everybody's. */
+/* Areas of parameters that only these programs use; all others are everybody's.  tools/check-params compares it with the sources. */
 static const struct {
     slice area;
     const char *programs;
 } private_areas[] = {
-    {S_INIT("local"), "local virtual"},   {S_INIT("milter"), "smtpd cleanup"},  {S_INIT("postscreen"), "postscreen"},
-    {S_INIT("sasl"), "smtpd smtp lmtp"},  {S_INIT("smtp"), "smtp lmtp"},        {S_INIT("smtpd"), "smtpd"},
-    {S_INIT("tls"), "smtpd smtp lmtp"},   {S_INIT("verify"), "verify smtpd"},   {S_INIT("virtual"), "virtual"},
+    {S_INIT("anvil"), "anvil"},           {S_INIT("local"), "local virtual"},  {S_INIT("milter"), "smtpd cleanup"},
+    {S_INIT("postscreen"), "postscreen"}, {S_INIT("sasl"), "smtpd smtp lmtp"}, {S_INIT("smtp"), "smtp lmtp"},
+    {S_INIT("smtpd"), "smtpd"},           {S_INIT("tls"), "smtpd smtp lmtp"},  {S_INIT("verify"), "verify smtpd"},
+    {S_INIT("virtual"), "virtual"},       {S_INIT("resolve"), "trivial-rewrite smtpd verify"},
 };
 /* Of commands. */
 static const char areas_of_commands[] = "addresses system waybill";
