@@ -59,6 +59,8 @@ size_t slice_find_any(slice s, const char *set)
 {
     size_t members = strlen(set);
 
+    if (members == 1)
+        return slice_find(s, set[0]);
     for (size_t i = 0; i < s.n; i++)
         if (memchr(set, s.p[i], members) != NULL)
             return i;

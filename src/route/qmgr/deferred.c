@@ -201,6 +201,8 @@ static void seen_in_incoming(slice id)
     char path[QUEUE_PATH_MOST];
     struct stat st;
 
+    if (qmgr.scan_incoming || map_get(&qmgr.active, id) != NULL) /* it will be seen, or was taken */
+        return;
     if (id.n > QUEUE_ID_MOST || !queue_path(&qmgr.layout, S(QUEUE_INCOMING), id, path) ||
         queue_file_check(path, &st) != QUEUE_FILE_READY)
         return;
