@@ -16,15 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path.append(str(REPO / "test"))  # behind, since there are other scenarios there
 
-from harness import paths, waybill  # noqa: E402
 from harness.installed import Installed  # noqa: E402
-from harness.oracle import Postfix  # noqa: E402
 
 CONTROLLERS = Path("/sys/fs/cgroup")
 SYSTEM_SHARES, PEER_SHARES = 8192, 4096  # a process of its own has 1024
@@ -293,30 +291,6 @@ class Subject:
 
     kind: Callable[..., Installed]
     main: Sequence[str] = ()
-
-
-# What Postfix's own tuning guide offers for speed: nothing held back, and as much at a time as the machine can bear.
-TUNED = ("default_process_limit = 200", "in_flow_delay = 0", "default_destination_concurrency_limit = 100")
-
-
-def subjects() -> dict[str, Subject]:
-    """All systems, in the order in which they take turns."""
-    import opensmtpd  # which needs this module
-
-    return {"postfix": Subject(Postfix), "tuned": Subject(Postfix, TUNED), "opensmtpd": Subject(opensmtpd.OpenSmtpd),
-            "waybill": Subject(waybill.Waybill)}
-
-
-def wanted(options: argparse.Namespace) -> dict[str, Subject]:
-    known = subjects()
-    names = {"both": ["postfix", "waybill"], "all": list(known)}.get(options.system, [options.system])
-    if "waybill" in names and (missing := waybill.missing()):
-        print(f"Waybill is left out, not built: {' '.join(missing)}", file=sys.stderr)
-        names.remove("waybill")
-    found = {name: known[name] for name in names}
-    if options.ours:
-        found["mixed"] = Subject(functools.partial(Postfix, swapped={name: paths.our_program(name) for name in options.ours}))
-    return {name: replace(subject, main=(*subject.main, *options.main)) for name, subject in found.items()}
 
 
 @contextmanager

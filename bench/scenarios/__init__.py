@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import measure
 import observe
+from subjects import SUBJECTS
 
 Figures = dict[str, float]
 Cases = dict[str, dict[str, Figures]]
@@ -30,8 +31,7 @@ class Plan:
         return max(20, number // 50) if self.quick else number
 
     def tested(self, *but: str) -> dict[str, measure.Subject]:
-        known = measure.subjects()
-        return {name: known[name] for name in known if name in self.systems and name not in but}
+        return {name: one for name, one in SUBJECTS.items() if name in self.systems and name not in but}
 
 
 def medians(rounds: Sequence[measure.Round], messages: int) -> Figures:

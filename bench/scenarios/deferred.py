@@ -19,6 +19,7 @@ from pathlib import Path
 import measure
 from harness import waiting
 from harness.installed import Installed
+from subjects import SUBJECTS
 
 from . import Cases, Figures, Plan
 
@@ -156,7 +157,7 @@ def idle_cpu(system: Installed, cpu: measure.Cpu, wait_s: float) -> float:
 def filled_image(path: Path, count: int) -> Path:
     """An image with a queue of COUNT; any system can use it."""
     image = measure.make_image(path, 300 + count * 12 // 1000, inodes=2 * count + 10000)
-    subject = measure.subjects()["waybill"]
+    subject = SUBJECTS["waybill"]
     system = subject.kind(image=image)
     try:
         system.configure(CONFIGURATION)
