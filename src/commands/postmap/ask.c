@@ -1,7 +1,8 @@
-/* Asking tables: postmap -q. */
+/* Asking tables: postmap -q, -s. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "commands/postmap/files.h"
 #include "commands/postmap/postmap.h"
 #include "core/base/cut.h"
 #include "mail/content/follow.h"
@@ -16,6 +17,12 @@ void postmap_full_name(const struct params *p, const char *argument, struct buf 
         (void)buf_addf(out, "%s:%s", p->default_database_type, argument);
     else
         (void)buf_add_text(out, argument);
+}
+
+static void warn_of_empty(const char *table, slice key)
+{
+    event_warning("table %s: key %.*s: empty string result is not allowed", table, S_ARG(key));
+    event_warning("table %s should return NO RESULT in case of NOT FOUND", table);
 }
 
 /* A table that can be asked, or the end. */
@@ -43,6 +50,28 @@ static NORETURN void fail_query(const char *name, const struct err *err)
     event_fatal("table %s: %s", name, err->text);
 }
 
+/* Tables that are made here have the content of files; others name them still. */
+static enum table_got take_files(const char *table, slice key, struct buf *value)
+{
+    AUTO_BUF struct buf content = BUF_INIT(ENTRY_MOST);
+    slice type = slice_head(slice_text(table), slice_find(slice_text(table), ':'));
+    struct err err;
+
+    if (table_can_write(type) && !files_decode(value, &err)) {
+        event_warning("table %s: key %.*s: %s", table, S_ARG(key), err.text);
+        event_fatal("table %s: query error", table);
+    }
+    if (table_can_write(type))
+        return TABLE_FOUND;
+    if (!files_read(buf_slice(value), &content, &err)) {
+        event_warning("table %s: key %.*s: %s: skipping this entry", table, S_ARG(key), err.text);
+        return TABLE_NOT_FOUND;
+    }
+    buf_clear(value);
+    (void)buf_add(value, buf_slice(&content));
+    return TABLE_FOUND;
+}
+
 static bool query_one(const struct params *p, const struct postmap_options *o, const char *argument, slice key,
                       bool with_key)
 {
@@ -56,10 +85,10 @@ static bool query_one(const struct params *p, const struct postmap_options *o, c
     got = table_get(t, key, NEVER, &value, &err);
     if (got == TABLE_FAILED)
         fail_query(buf_text(&name), &err);
-    if (got == TABLE_FOUND && value.n == 0) {
-        event_warning("table %s: key %.*s: empty string result is not allowed", buf_text(&name), S_ARG(key));
-        event_warning("table %s should return NO RESULT in case of NOT FOUND", buf_text(&name));
-    }
+    if (got == TABLE_FOUND && o->files)
+        got = take_files(buf_text(&name), key, &value);
+    if (got == TABLE_FOUND && value.n == 0)
+        warn_of_empty(buf_text(&name), key);
     table_close(t);
     if (got == TABLE_FOUND && with_key)
         (void)printf("%.*s%s%s\n", S_ARG(key), o->dialect->separator, buf_text(&value));
@@ -177,4 +206,51 @@ bool postmap_query(const struct params *p, const struct postmap_options *o, char
         found = query_tables(p, o, tables, slice_text(line), true) || found;
     }
     return found;
+}
+
+/* ---- all of a table ---- */
+
+struct listing {
+    const struct postmap_options *options;
+    const char *table;
+};
+
+static void show_files(const struct listing *l, slice key, slice value)
+{
+    AUTO_BUF struct buf text = BUF_INIT(ENTRY_MOST);
+    struct err err;
+
+    if (buf_add(&text, value) && files_decode(&text, &err))
+        (void)printf("%.*s%s%s\n", S_ARG(key), l->options->dialect->separator, buf_text(&text));
+    else
+        event_warning("table %s: key %.*s: %s", l->table, S_ARG(key), err.text);
+}
+
+static bool show_pair(void *context, slice key, slice value)
+{
+    const struct listing *l = context;
+
+    if (key.n > 0 && key.p[key.n - 1] == '\0')
+        key.n--;
+    if (value.n > 0 && value.p[value.n - 1] == '\0')
+        value.n--;
+    if (key.n == 0)
+        event_warning("table %s: empty lookup key value is not allowed", l->table);
+    if (value.n == 0)
+        warn_of_empty(l->table, key);
+    if (l->options->files)
+        show_files(l, key, value);
+    else
+        (void)printf("%.*s%s%.*s\n", S_ARG(key), l->options->dialect->separator, S_ARG(value));
+    return true;
+}
+
+void postmap_list(const struct params *p, const struct postmap_options *o, const char *argument)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4096);
+    struct err err;
+
+    postmap_full_name(p, argument, &name);
+    if (!table_each(buf_slice(&name), show_pair, &(struct listing){o, buf_text(&name)}, &err))
+        event_fatal("%s", err.text);
 }

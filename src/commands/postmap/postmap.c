@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands/postmap/aliases.h"
+#include "commands/postmap/files.h"
 #include "commands/postmap/postmap.h"
 #include "core/base/cut.h"
 #include "core/base/file.h"
@@ -32,8 +33,8 @@ static const char *plain_line_parse(slice line, struct buf *key, struct buf *val
     return NULL;
 }
 
-static const struct postmap_dialect map_dialect = {"postmap",         "\t",  "Nbc:d:fhimnopq:rsuUvw",
-                                                   "bfhimnNoprsuUvw", false, plain_line_parse};
+static const struct postmap_dialect map_dialect = {"postmap",         "\t",  "Nbc:d:fFhimnopq:rsuUvw",
+                                                   "bfFhimnNoprsuUvw", false, plain_line_parse};
 static const struct postmap_dialect alias_dialect = {"postalias",   ":\t", "Nc:d:finopq:rsuvw",
                                                      "Nfinoprsuvw", true,  alias_line_parse};
 
@@ -80,6 +81,9 @@ static struct postmap_options parse_options(const struct postmap_dialect *dialec
             break;
         case 'f':
             o.no_fold = true;
+            break;
+        case 'F':
+            o.files = true;
             break;
         case 'o':
             o.keep_root = true;
@@ -198,6 +202,16 @@ static void complain(const struct postmap_options *o, const char *path, int numb
         event_warning("%s, line %d: %s", path, number, wrong);
 }
 
+static bool takes_files(const char *path, int line, struct buf *value)
+{
+    struct err err;
+
+    if (files_encode(value, &err))
+        return true;
+    event_warning("%s, line %d: %s: skipping this entry", path, line, err.text);
+    return false;
+}
+
 static void put_lines(struct table_writer *w, const struct postmap_options *o, const char *path, slice rest)
 {
     AUTO_BUF struct buf line = BUF_INIT(ENTRY_MOST), key = BUF_INIT(ENTRY_MOST), value = BUF_INIT(ENTRY_MOST);
@@ -213,7 +227,7 @@ static void put_lines(struct table_writer *w, const struct postmap_options *o, c
         }
         wrong = o->dialect->parse(text, &key, &value);
         complain(o, path, first_line, text, wrong);
-        if (wrong == NULL)
+        if (wrong == NULL && (!o->files || takes_files(path, first_line, &value)))
             put(w, o, &key, &value);
     }
 }
@@ -260,26 +274,7 @@ static void build(const struct params *p, const struct postmap_options *o, const
     become_root_again();
 }
 
-/* ---- changing and listing ---- */
-
-struct listing {
-    const struct postmap_options *options;
-    const char *table;
-};
-
-static bool show_pair(void *context, slice key, slice value)
-{
-    const struct listing *l = context;
-
-    if (key.n > 0 && key.p[key.n - 1] == '\0')
-        key.n--;
-    if (value.n > 0 && value.p[value.n - 1] == '\0')
-        value.n--;
-    if (key.n == 0)
-        event_warning("table %s: empty lookup key value is not allowed", l->table);
-    (void)printf("%.*s%s%.*s\n", S_ARG(key), l->options->dialect->separator, S_ARG(value));
-    return true;
-}
+/* ---- changing ---- */
 
 static struct table_writer *open_to_delete(slice name)
 {
@@ -334,16 +329,6 @@ static bool remove_keys(const struct params *p, const struct postmap_options *o,
     return existed;
 }
 
-static void list(const struct params *p, struct postmap_options *o, const char *argument)
-{
-    AUTO_BUF struct buf name = BUF_INIT(4096);
-    struct err err;
-
-    postmap_full_name(p, argument, &name);
-    if (!table_each(buf_slice(&name), show_pair, &(struct listing){o, buf_text(&name)}, &err))
-        event_fatal("%s", err.text);
-}
-
 static bool is_called_postalias(const char *program)
 {
     const char *slash = strrchr(program, '/');
@@ -352,13 +337,14 @@ static bool is_called_postalias(const char *program)
 }
 
 static const char help[] =
-    "usage: postmap [-c dir] [-finoprsuvwN] [-d key] [-q key] [type:]file...      tables of \"key value\" lines\n"
+    "usage: postmap [-c dir] [-fFinoprsuvwN] [-d key] [-q key] [type:]file...      tables of \"key value\" lines\n"
     "       postalias [-c dir] [-finoprsuvwN] [-d key] [-q key] [type:]file...    tables in the form of aliases(5)\n"
     "Without -d, -q and -s: builds the table from the file of that name.\n"
     "  -q key       look it up (-: one a line from standard input)\n"
     "  -h, -b       with -q -: the headers, the lines of the body of a message there; -m: of its parts, too\n"
     "  -d key       delete it (-: likewise)\n"
     "  -s           show all\n"
+    "  -F           values name files, whose content is kept, and shown, instead\n"
     "  -i, -r, -w   add to the table; replace what is there; say nothing of duplicates\n"
     "postmap(1) tells more.\n";
 
@@ -379,7 +365,7 @@ int main(int argc, char **argv)
         return postmap_query(p, &o, argv + optind) ? 0 : 1;
     for (int i = optind; i < argc; i++) {
         if (o.list)
-            list(p, &o, argv[i]);
+            postmap_list(p, &o, argv[i]);
         else if (o.remove != NULL)
             found = remove_keys(p, &o, argv[i], o.remove) || found;
         else

@@ -21,6 +21,7 @@ struct postmap_options {
     bool incremental, replace, no_warning, list;
     unsigned nul; /* TABLE_WRITE_KEY_NUL, TABLE_WRITE_NO_NUL */
     bool no_fold, keep_root, standard_mode;
+    bool files; /* -F: values are the content of files */
     bool ask_headers, ask_body, ask_parts; /* -h, -b, -m: standard input is a message */
     const char *query, *remove, *config;
 };
@@ -30,5 +31,7 @@ void postmap_full_name(const struct params *p, const char *argument, struct buf 
 
 /* -q over TABLES, a NULL-terminated list; true: something was found.  Ends the process when a table cannot be asked. */
 bool postmap_query(const struct params *p, const struct postmap_options *o, char **tables);
+/* -s: all that is in the table ARGUMENT. */
+void postmap_list(const struct params *p, const struct postmap_options *o, const char *argument);
 
 #endif
