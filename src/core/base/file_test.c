@@ -48,12 +48,16 @@ static void files(void **state)
     struct err err;
 
     (void)state;
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 998; i++)
         assert_true(file_write_all(fd, S("0123456789"), &err));
+    assert_true(file_write_both(fd, S("01234"), S("56789"), &err));
+    assert_true(file_write_both(fd, S(""), S("01234"), &err));
+    assert_true(file_write_both(fd, S("56789"), S(""), &err));
     assert_true(file_pwrite_all(fd, S("abc"), 5, &err));
     assert_true(file_read_path(path, &content, &err));
     assert_int_equal(content.n, 10000);
     assert_memory_equal(content.p, "01234abc89", 10);
+    assert_memory_equal(content.p + 9980, "01234567890123456789", 20);
     assert_false(file_read_path(path, &small, &err));
     assert_int_equal(err.kind, ERR_LIMIT);
     assert_int_equal(truncate(path, 9), 0);

@@ -14,6 +14,7 @@
 #include "core/base/bug.h"
 #include "core/base/clock.h"
 #include "core/base/utf8.h"
+#include "core/log/own_pid.h"
 
 /* Of a text, 2000 bytes are shown, as everywhere in the field: log readers have buffers too. */
 enum {
@@ -69,6 +70,7 @@ struct log {
     char time_text[TIME_BYTES]; /* of time_s; most lines are of the same second as the one before */
     int64_t time_s;
     struct buf sender; /* "tag[pid]: "; empty: to be made */
+    struct own_pid own_pid;
     pid_t sender_pid;  /* whose lines are kept and counted here */
     unsigned long lost, lost_untold;
     struct buf kept; /* lines for which the receiver had no room, each behind its length */
@@ -218,7 +220,7 @@ static bool send_line(struct log *log, slice line)
 /* What a process keeps is not its child's to send, and a child has no loop. */
 static void be_own(struct log *log)
 {
-    pid_t pid = getpid();
+    pid_t pid = own_pid_get(&log->own_pid);
 
     if (log->sender_pid == pid)
         return;
@@ -379,7 +381,7 @@ static void set(struct log *log, const struct log_config *config)
     log->postlog_path = copy(config->postlog_path, "public/postlog");
     log->stderr_name = copy(config->stderr_name, "postfix");
     buf_init(&log->sender, TEXT_BYTES_MOST);
-    log->sender_pid = getpid();
+    log->sender_pid = own_pid_get(&log->own_pid);
 }
 
 static void free_texts(struct log *log)
@@ -413,6 +415,7 @@ struct log *log_open(const struct log_config *config)
     struct log *log = xcalloc(1, sizeof *log);
 
     log->fd = -1;
+    own_pid_init(&log->own_pid);
     buf_init(&log->kept, KEPT_BYTES_MOST);
     set(log, config);
     if (has_socket(log->sink))
@@ -429,6 +432,7 @@ void log_close(struct log *log)
     if (log->fd >= 0)
         (void)close(log->fd);
     free_texts(log);
+    own_pid_done(&log->own_pid);
     free(log);
 }
 

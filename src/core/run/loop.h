@@ -58,7 +58,7 @@ struct pool;
 struct signals;
 struct watchdog;
 
-enum { EVENTS_PER_POLL = 256, BULKS_WARM = 4 };
+enum { EVENTS_PER_POLL = 256, BULKS_WARM = 16 };
 
 struct loop {
     struct task *current;

@@ -8,7 +8,7 @@
 #include "core/base/fault.h"
 #include "core/base/file.h"
 
-enum { FLUSH_AT = 60 * 1024, DIRECT_LEAST = 16 * 1024, BUFFER_MOST = 8 << 20 };
+enum { FLUSH_AT = 60 * 1024, DIRECT_LEAST = 16 * 1024, USUAL_BYTES = 8000, BUFFER_MOST = 8 << 20 };
 
 static struct list unkept = {&unkept, &unkept};
 
@@ -29,6 +29,7 @@ bool output_open(struct output *o, const struct queue_layout *layout, bool long_
     buf_init(&o->buffer, BUFFER_MOST);
     if (!queue_create(layout, o->queue, long_ids, QUEUE_MODE_EMBRYO, &o->file, err))
         return false;
+    (void)buf_reserve(&o->buffer, USUAL_BYTES);
     list_push_back(&unkept, &o->node);
     remove_stale_logs(o, stale);
     return true;
