@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.installed import Installed
+from harness.system import System
 
 HERE = Path(__file__).parent
 DEAD = "dead"
@@ -90,7 +91,7 @@ def connected(system: Installed, sockets: Sequence[str]) -> list[socket.socket]:
     return clients
 
 
-def row(pid: int, system: Installed) -> dict[str, str]:
+def row(pid: int, system: System) -> dict[str, str]:
     """/proc/PID/status."""
     text = system.run(["cat", f"/proc/{pid}/status"]).stdout
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
