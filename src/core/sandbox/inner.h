@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
+#include "core/base/slice.h"
 #include "core/sandbox/sandbox.h"
 
 /* ---- calls.c: which system calls a declaration allows ---- */
@@ -55,7 +56,9 @@ MUST_CHECK bool landlock_enter(const struct sandbox *s, struct err *err);
 /* ---- names.c ---- */
 extern const struct sandbox_place name_places[];
 extern const size_t name_place_count;
-/* nsswitch.conf names sources for users that may ask over the network by themselves. */
+/* NSSWITCH, the text of nsswitch.conf, names sources for users or groups that may ask over the network by themselves.  Pure. */
+bool names_ask_outside(slice nsswitch);
+/* So does this machine's. */
 bool names_need_internet(void);
 
 #endif

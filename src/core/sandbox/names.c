@@ -48,17 +48,21 @@ static bool line_asks_outside(slice line)
     return false;
 }
 
+bool names_ask_outside(slice nsswitch)
+{
+    slice line;
+
+    while (cut_field(&nsswitch, '\n', &line))
+        if (line_asks_outside(line))
+            return true;
+    return false;
+}
+
 bool names_need_internet(void)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
     struct err err;
-    slice rest, line;
 
-    if (!file_read_path("/etc/nsswitch.conf", &text, &err))
-        return false; /* the C library's own choice is files */
-    rest = buf_slice(&text);
-    while (cut_field(&rest, '\n', &line))
-        if (line_asks_outside(line))
-            return true;
-    return false;
+    /* Without the file the C library's own choice is files. */
+    return file_read_path("/etc/nsswitch.conf", &text, &err) && names_ask_outside(buf_slice(&text));
 }

@@ -198,6 +198,27 @@ static void old_kernels_are_told(void **state)
     assert_int_equal(status, 0);
 }
 
+static void sources_of_names(void **state)
+{
+    static const struct {
+        slice text;
+        bool outside;
+    } sources[] = {
+        {S_INIT("passwd: files systemd\ngroup: files systemd\nhosts: files dns\nnetgroup: nis\n"), false},
+        {S_INIT("passwd:\tfiles [NOTFOUND=return] sss\n"), false},
+        {S_INIT("passwd: files nis\n"), true},
+        {S_INIT("# passwd: nis\ngroup: files ldap # of the site"), true},
+        {S_INIT("passwd: compat"), true}, /* which may name nis elsewhere */
+        {S_INIT("passwd: files # nis\n"), false},
+        {S_INIT(""), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sources); i++)
+        if (names_ask_outside(sources[i].text) != sources[i].outside)
+            fail_msg("%.*s", S_ARG(sources[i].text));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -228,6 +249,7 @@ int main(void)
         cmocka_unit_test(with_landlock),
         cmocka_unit_test(without_landlock),
         cmocka_unit_test(old_kernels_are_told),
+        cmocka_unit_test(sources_of_names),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
