@@ -92,6 +92,6 @@ def connected(system: Installed, sockets: Sequence[str]) -> list[socket.socket]:
 
 
 def row(pid: int, system: System) -> dict[str, str]:
-    """/proc/PID/status."""
-    text = system.run(["cat", f"/proc/{pid}/status"]).stdout
+    """/proc/PID/status; empty when it has ended."""
+    text = system.run(["cat", f"/proc/{pid}/status"], check=False).stdout
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)

@@ -112,7 +112,7 @@ def system() -> Iterator[Installed]:
 def confined(system: Installed, pid: int) -> None:
     """Waits until it is."""
     end = time.monotonic() + 60
-    while puppet.row(pid, system)["Seccomp"] != "2":
+    while puppet.row(pid, system).get("Seccomp") != "2":
         assert time.monotonic() < end, f"process {pid} is not confined"
         time.sleep(0.02)
 
@@ -150,14 +150,22 @@ def free(system: System) -> set[tuple[str, bool]]:
         if name not in (*SERVICES, "master"):
             continue
         row = puppet.row(one.pid, system)
-        if (row["NoNewPrivs"], row["Seccomp"]) != ("1", "2"):
+        if row and (row["NoNewPrivs"], row["Seccomp"]) != ("1", "2"):
             found.add((name, one.parent == master))
     return found
 
 
+def wait_free(system: System, those: set[tuple[str, bool]]) -> None:
+    """A daemon that has just been started is not confined yet."""
+    end = time.monotonic() + 60
+    while (found := free(system)) != those:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
 def test_who_is_confined(system: Installed) -> None:
     """All but master, and the spawners of those that act for users."""
-    assert free(system) == {("master", False), ("local", False), ("virtual", False)}
+    wait_free(system, {("master", False), ("local", False), ("virtual", False)})
 
 
 def test_who_is_confined_without_root() -> None:
@@ -165,7 +173,7 @@ def test_who_is_confined_without_root() -> None:
         system.start()
         system.send("alice")
         system.log.wait("status=sent")
-        assert free(system) == {("master", False), ("local", False)}
+        wait_free(system, {("master", False), ("local", False)})
 
 
 @pytest.mark.parametrize("program", SERVICES)
@@ -179,20 +187,17 @@ def test_what_it_must_not(system: Installed, tool: Path, program: str) -> None:
 
 
 def test_commands_are_free() -> None:
-    """Set-gid postdrop and procmail work from a |command, which runs far below a confined parent."""
-    with running() as system:
-        script = "#!/bin/sh\necho again | /usr/sbin/sendmail -f alice bob && grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status >/home/alice/status\n"
+    """Set-gid postdrop works from a |command, and procmail as mailbox_command, far below a confined parent."""
+    script = "#!/bin/sh\necho again | /usr/sbin/sendmail -f alice bob && grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status >/home/alice/status\n"
+    with running(("mailbox_command = /usr/bin/procmail -a \"$EXTENSION\"",)) as system:
         system.room.write("/home/alice/run", script)
-        system.room.shell("chmod 755 /home/alice/run; chown alice: /home/alice; printf '|/home/alice/run\\n' >/home/alice/.forward; chown alice: /home/alice/.forward")
-        system.send("alice", text="Subject: x\n\nx\n")
-        system.log.wait(r"to=<bob@.*status=sent \(delivered to mailbox\)")
+        system.room.write("/home/alice/.forward", "|/home/alice/run\n")
+        system.room.shell("chmod 755 /home/alice/run; chown alice: /home/alice /home/alice/.forward")
+        system.send("alice")
+        system.log.wait(r"to=<alice@.*status=sent \(delivered to command: /home/alice/run\)")
+        system.log.wait(r"to=<bob@.*status=sent \(delivered to command: /usr/bin/procmail")
         assert system.run(["cat", "/home/alice/status"]).stdout.split() == ["NoNewPrivs:", "0", "Seccomp:", "0"]
-        system.configure(["mailbox_command = /usr/bin/procmail -a \"$EXTENSION\""])
-        system.write_configuration()
-        system.run(["postfix", "reload"])
-        system.send("carol", text="Subject: y\n\ny\n")
-        system.log.wait(r"to=<carol@.*status=sent \(delivered to command: /usr/bin/procmail")
-        assert "Subject: y" in "".join(system.mailbox("carol"))
+        assert "again" in "".join(system.mailbox("bob"))
 
 
 def test_without_landlock(tmp_path: Path) -> None:
