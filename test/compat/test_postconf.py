@@ -98,11 +98,11 @@ def test_like_debians(systems: tuple[Installed, Installed], words: str) -> None:
     assert outcome(ours, words) == outcome(debian, words)
 
 
-# -b, -t and -T are none of ours.
-LETTERS = "aAdefFhHlmMnpPvxX#"
+# -T is none of ours.
+LETTERS = "aAbdefFhHlmMnpPtvxX#"
 TOGETHER = [
     *(f"-{first} -{second}" for first, second in itertools.combinations_with_replacement(LETTERS, 2)), *(f"-o x=1 -{letter}" for letter in LETTERS),
-    *(f"-{letter} a=b" for letter in "aAdfhHlmnxX#"), "-a -A -l", "-h -H -a", "-h -H -e", "-e -h -X", "-h -x -f -X a", "-d -n -o x=1", "-F -d -e", "-F -M -d", "-o y",
+    *(f"-{letter} a=b" for letter in "aAbdfhHlmntxX#"), "-b a b", "-a -A -l", "-h -H -a", "-h -H -e", "-e -h -X", "-h -x -f -X a", "-d -n -o x=1", "-F -d -e", "-F -M -d", "-o y",
     *(f"-{mode} {name}" for mode in ("Me", "Fe", "Pe") for name in ("a", "a=b", "=b", "a/b=c", "a/b/=c")), "-MX a", "-M# a/b/c", "-PX a/b", "-e =b",
 ]
 
@@ -134,3 +134,21 @@ def test_warnings_of_the_reader(systems: tuple[Installed, Installed], command: s
         done = system.run([our_program if own else program, *shlex.split(command)[1:]], check=False)
         said.append([line for line in done.stderr.splitlines() if "main.cf" in line])
     assert said[0] == said[1] and len(said[0]) == 1
+
+
+TEMPLATES = "failure_template = <<EOF\nCharset: us-ascii\nFrom: X <x@y>\nSubject: S\n\nHi $myhostname, $maximal_queue_lifetime_days\nEOF\n\n"
+
+
+@pytest.mark.needs_program("libexec/bounce")
+@pytest.mark.parametrize("words", ["-t", "-b", "-t templates", "-b templates", "-t nosuch", "-t -o x=1"])
+def test_words_of_notices(words: str) -> None:
+    """Of those that are given here; the built-in ones are our own."""
+    shown = []
+    for bounce in ({}, {"bounce": paths.our_program("bounce"), "postconf": paths.our_program("postconf")}):
+        with Postfix(swapped=bounce) as system:
+            kinds = ("failure", "delay", "success", "verify")
+            system.room.write("/etc/postfix/templates", "".join(TEMPLATES.replace("failure", kind) for kind in kinds))
+            system.room.write("/etc/postfix/main.cf", f"{MAIN}bounce_template_file = /etc/postfix/templates\n")
+            done = system.run(["sh", "-c", f"cd /etc/postfix; postconf {words}"], check=False)
+            shown.append((done.returncode, done.stdout, re.sub("^postfix/", "", done.stderr)))
+    assert shown[1] == shown[0]

@@ -12,7 +12,8 @@
 static NORETURN void usage(void)
 {
     event_fatal(
-        "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] [-C param_class] [-d "
+        "usage: postconf [-a (server SASL types)] [-A (client SASL types)] [-b (bounce templates)] "
+        "[-c config_dir] [-C param_class] [-d "
         "(parameter "
         "defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] [-h (no names)] [-H (no "
         "values)] [-l "
@@ -64,7 +65,7 @@ static bool *flag_of(struct options *o, char letter)
                  {'f', &o->fold},        {'F', &o->fields},      {'h', &o->no_name},  {'H', &o->no_value},
                  {'l', &o->lock_types},  {'m', &o->map_types},   {'M', &o->rows},     {'n', &o->set_only},
                  {'p', &o->main},        {'P', &o->parameters},  {'x', &o->expand},   {'X', &o->remove},
-                 {'#', &o->comment_out}};
+                 {'#', &o->comment_out}, {'b', &o->expanded_templates}, {'t', &o->templates}};
 
     for (size_t i = 0; i < COUNT_OF(flags); i++)
         if (flags[i].letter == letter)
@@ -100,7 +101,7 @@ static void check_mode(struct options *o, char mode, const char *letters)
             event_fatal("with option -%c, do not specify -%c", mode, *letters);
 }
 
-static const char modes[] = "aAFlmMpP", lists[] = "aAlm";
+static const char modes[] = "aAbFlmMpPt", lists[] = "aAblmt";
 
 static void check(struct options *o)
 {
@@ -117,7 +118,7 @@ static void check(struct options *o)
 
 static bool is_list(const struct options *o)
 {
-    return o->server_sasl || o->client_sasl || o->lock_types || o->map_types;
+    return o->server_sasl || o->client_sasl || o->lock_types || o->map_types || o->templates || o->expanded_templates;
 }
 
 void options_parse(int argc, char **argv, struct options *o)
@@ -126,7 +127,7 @@ void options_parse(int argc, char **argv, struct options *o)
     int c;
 
     o->classes = CLASS_ALL;
-    while ((c = getopt(argc, argv, "aAc:C:deFfhHlmMno:pPvxX#")) > 0)
+    while ((c = getopt(argc, argv, "aAbc:C:deFfhHlmMno:pPtvxX#")) > 0)
         switch (c) {
         case 'c':
             o->config = optarg;
@@ -138,6 +139,12 @@ void options_parse(int argc, char **argv, struct options *o)
             add_override(o, optarg);
             break;
         case 'v':
+            break;
+        case 'b':
+        case 't':
+            if (o->templates || o->expanded_templates)
+                event_fatal("specify one of -b and -t");
+            *flag_of(o, (char)c) = true;
             break;
         default:
             flag = flag_of(o, (char)c);

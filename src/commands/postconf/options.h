@@ -16,6 +16,7 @@ struct options {
     bool rows, fields, parameters; /* of master.cf */
     bool main;                     /* of main.cf, which needs not be said */
     bool lock_types, map_types, server_sasl, client_sasl;
+    bool templates, expanded_templates; /* of notices */
     unsigned classes;
     const char *config;
     struct params_override overrides[OVERRIDES_MOST]; /* point into ARGV */

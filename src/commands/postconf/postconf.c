@@ -154,6 +154,26 @@ static void show_list(const struct options *o)
         (void)printf("flock\nfcntl\ndotlock\n");
 }
 
+/* bounce(8) has them. */
+static NORETURN void show_templates(const struct options *o, char **files)
+{
+    AUTO_BUF struct buf program = BUF_INIT(4096), from = BUF_INIT(4096);
+    struct params *p = command_configure(o->config);
+    const char *service = o->templates ? "-SVndump_templates" : "-SVnexpand_templates";
+    const char *arguments[8] = {"bounce", service, "-o", "queue_directory=."};
+
+    if (files[0] != NULL && files[1] != NULL)
+        event_fatal("options -b and -t require at most one template file");
+    (void)buf_addf(&program, "%s/bounce", p->daemon_directory);
+    (void)buf_addf(&from, "bounce_template_file=%s", files[0] == NULL ? "" : files[0]);
+    if (files[0] != NULL) {
+        arguments[4] = "-o";
+        arguments[5] = buf_text(&from);
+    }
+    (void)execv(buf_text(&program), (char **)arguments);
+    event_fatal("execute %s: %m", buf_text(&program));
+}
+
 /* ---- editing ---- */
 
 static enum master_view view_of(const struct options *o)
@@ -259,6 +279,8 @@ static const char help[] =
     "       postconf [-e] name=value... | -# name... | -X name...                        change main.cf\n"
     "       postconf -M | -F | -P [-e] [-# | -X] [service/type...]                        master.cf: rows, fields, -o "
     "settings\n"
+    "       postconf -t | -b [file]                                                       words of notices, as they are or "
+    "expanded\n"
     "       postconf -m | -l | -p [name...]                                               table types, lock types, "
     "parameters\n"
     "  -c dir       main.cf and master.cf are in dir\n"
@@ -276,6 +298,8 @@ int main(int argc, char **argv)
         show_list(&o);
         return 0;
     }
+    if (o.templates || o.expanded_templates)
+        show_templates(&o, argv + optind);
     if (o.edit || o.remove || o.comment_out) {
         if (optind == argc)
             event_fatal(o.edit ? "-e requires name=value argument" : "missing service argument");

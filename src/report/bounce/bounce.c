@@ -1,5 +1,6 @@
 /* report/bounce/bounce.c - bounce(8), defer(8) and trace(8): logs of recipients' fates, and the reports made from them. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -247,22 +248,42 @@ static void client(struct stream *s)
         event_warning("%s", err.text);
 }
 
-static bool pre_start(struct service_run *run, struct err *err)
+/* As postconf -t and -b start it. */
+static NORETURN void show_templates(bool expanded)
+{
+    exit(templates_show(&desk.templates, desk.params, expanded) ? 0 : 1);
+}
+
+static void take_templates(const char *file, bool needed)
 {
     AUTO_BUF struct buf warnings = BUF_INIT(65536);
-    const char *file = run->params->bounce_template_file;
+    struct err err;
 
+    if (!file_read_path(file, &desk.template_text, &err)) {
+        if (needed)
+            event_fatal("%s", err.text);
+        event_warning("%s: %s -- using built-in templates", file, err.text);
+    }
+    templates_parse(buf_slice(&desk.template_text), file, &desk.templates, &warnings);
+    event_warning_lines(buf_slice(&warnings));
+}
+
+static bool pre_start(struct service_run *run, struct err *err)
+{
+    const char *file = run->params->bounce_template_file;
+    bool whole = run->standalone && strcmp(run->name, "dump_templates") == 0;
+    bool expanded = run->standalone && strcmp(run->name, "expand_templates") == 0;
+
+    (void)err;
     desk.params = run->params;
     desk.service = run->name;
     desk.layout = (struct queue_layout){slice_text(run->params->hash_queue_names), run->params->hash_queue_depth};
     templates_init(&desk.templates);
     buf_init(&desk.template_text, 1 << 20);
-    if (file[0] == '\0')
-        return true;
-    if (!file_read_path(file, &desk.template_text, err))
-        event_warning("%s: %s -- using built-in templates", file, err->text);
-    templates_parse(buf_slice(&desk.template_text), file, &desk.templates, &warnings);
-    event_warning_lines(buf_slice(&warnings));
+    if (file[0] != '\0')
+        take_templates(file, whole || expanded);
+    if (whole || expanded)
+        show_templates(expanded);
     return true;
 }
 

@@ -1,5 +1,7 @@
 #include "report/bounce/template.h"
 
+#include <stdio.h>
+
 #include "core/base/attributes.h"
 #include "core/base/clock.h"
 #include "core/base/cut.h"
@@ -325,4 +327,42 @@ void templates_parse(slice text, const char *file, struct templates *t, struct b
         if (!r.bad)
             t->of[r.kind] = r.of;
     }
+}
+
+/* ---- showing ---- */
+
+slice template_from(const struct template *t, const struct params *p)
+{
+    if (t->from.n > 0)
+        return t->from;
+    return strcmp(p->header_from_format, "obsolete") == 0 ? S("MAILER-DAEMON (Mail Delivery System)")
+                                                          : S("Mail Delivery System <MAILER-DAEMON>");
+}
+
+static void print_whole(const struct template *t, const struct params *p, const char *name, struct buf *out)
+{
+    (void)buf_addf(out, "%s_template = <<EOF\nCharset: %.*s\nFrom: %.*s\nSubject: %.*s\n", name, S_ARG(t->charset),
+                   S_ARG(template_from(t, p)), S_ARG(t->subject));
+    if (t->postmaster_subject.n > 0)
+        (void)buf_addf(out, "Postmaster-Subject: %.*s\n", S_ARG(t->postmaster_subject));
+    (void)buf_addf(out, "\n%.*s", S_ARG(t->text));
+}
+
+bool templates_show(const struct templates *t, struct params *p, bool expanded)
+{
+    AUTO_BUF struct buf out = BUF_INIT(1 << 20);
+
+    for (int kind = 0; kind < TEMPLATE_KINDS; kind++) {
+        const char *name = template_kind_name((enum template_kind)kind);
+
+        (void)buf_add_text(&out, kind > 0 ? "\n" : "");
+        if (expanded) {
+            (void)buf_addf(&out, "expanded_%s_text = <<EOF\n", name);
+            (void)template_expand(&t->of[kind], p, &out);
+        } else {
+            print_whole(&t->of[kind], p, name, &out);
+        }
+        (void)buf_add_text(&out, "EOF\n");
+    }
+    return !out.overflow && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
 }

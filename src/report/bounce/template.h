@@ -29,6 +29,10 @@ void templates_parse(slice text, const char *file, struct templates *t, struct b
 /* Expands the names in a template's text: main.cf parameters, and delay_warning_time_UNIT, maximal_queue_lifetime_UNIT
  * with UNIT seconds, minutes, hours, days or weeks ("words" in built-in texts: "4 hours"). */
 bool template_expand(const struct template *t, struct params *p, struct buf *out);
+/* What stands behind "From: ". */
+slice template_from(const struct template *t, const struct params *p);
+/* Writes all of T to standard output as bounce_template_file has them, or, EXPANDED, their texts alone, as senders see them. */
+bool templates_show(const struct templates *t, struct params *p, bool expanded);
 /* "failure" */
 const char *template_kind_name(enum template_kind kind);
 /* The first time in T's text that is not 0 and whose unit makes it so, NAME and its UNIT; false: there is none. */

@@ -114,14 +114,6 @@ static bool boundary(struct page *g, const char *format)
     }
 }
 
-static slice from_header(const struct page *g, const struct template *t)
-{
-    if (t->from.n > 0)
-        return t->from;
-    return strcmp(g->p->header_from_format, "obsolete") == 0 ? S("MAILER-DAEMON (Mail Delivery System)")
-                                                             : S("Mail Delivery System <MAILER-DAEMON>");
-}
-
 static bool write_headers(struct page *g, const struct template *t, slice to)
 {
     AUTO_BUF struct buf address = BUF_INIT(LINE_MOST_BYTES);
@@ -129,7 +121,7 @@ static bool write_headers(struct page *g, const struct template *t, slice to)
     slice subject = for_sender || t->postmaster_subject.n == 0 ? t->subject : t->postmaster_subject;
 
     add_address(&address, to);
-    return linef(g, "From: %.*s", S_ARG(from_header(g, t))) && linef(g, "Subject: %.*s", S_ARG(subject)) &&
+    return linef(g, "From: %.*s", S_ARG(template_from(t, g->p))) && linef(g, "Subject: %.*s", S_ARG(subject)) &&
            linef(g, "To: %s", buf_text(&address)) &&
            linef(g, "Auto-Submitted: %s", for_sender ? "auto-replied" : "auto-generated") &&
            line(g, S("MIME-Version: 1.0")) &&
