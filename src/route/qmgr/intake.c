@@ -19,6 +19,10 @@ enum {
     SCAN_AGAIN_S = 2,       /* what a scan that failed has not seen waits for the next one */
 };
 
+/* From the beginning of one scan of incoming/ to that of the next: of mail that comes in quick succession each finds more, and
+ * looks less often at what is not complete yet. */
+#define BETWEEN_SCANS_US MILLIS(5)
+
 /* ---- one message ---- */
 
 /* The reasons of earlier attempts no longer hold. */
@@ -124,6 +128,11 @@ static void scan_failed(const struct err *err)
         qmgr.incoming_again_us = at_us;
 }
 
+static bool scan_is_due(void)
+{
+    return (qmgr.scan_incoming && deadline_passed(qmgr.next_scan)) || qmgr.incoming_again_us <= clock_wall_us();
+}
+
 /* One step of the scan: true when a file was taken or may have been. */
 static bool take_incoming(struct queue_scan **scan)
 {
@@ -133,9 +142,10 @@ static bool take_incoming(struct queue_scan **scan)
     slice id;
 
     if (*scan == NULL) {
-        if (!qmgr.scan_incoming && qmgr.incoming_again_us > clock_wall_us())
+        if (!scan_is_due())
             return false;
         qmgr.scan_incoming = false;
+        qmgr.next_scan = deadline_in(BETWEEN_SCANS_US);
         qmgr.incoming_again_us = INT64_MAX;
         *scan = queue_scan_open(S(QUEUE_INCOMING), &err);
         if (*scan == NULL) {
@@ -187,7 +197,7 @@ static deadline next_work(void)
         at_us = qmgr.incoming_again_us;
     if (e != NULL && e->due.key < at_us)
         at_us = e->due.key;
-    return deadline_in(at_us > now_us ? at_us - now_us : 0);
+    return deadline_sooner(deadline_in(at_us > now_us ? at_us - now_us : 0), qmgr.scan_incoming ? qmgr.next_scan : NEVER);
 }
 
 void intake_run(void *unused)
@@ -219,7 +229,7 @@ void intake_run(void *unused)
         put_tokens_back();
         if (!qmgr.scanning_deferred && !qmgr.scan_deferred && qmgr_has_room())
             qmgr.flushing = false;
-        if (qmgr_has_room() && !qmgr.scan_incoming && !waitq_wait(&qmgr.intake, next_work(), &err) &&
+        if (qmgr_has_room() && !scan_is_due() && !waitq_wait(&qmgr.intake, next_work(), &err) &&
             err.kind != ERR_TIMEOUT)
             break;
     }

@@ -44,6 +44,7 @@ struct qmgr {
     /* what the intake is to do */
     struct waitq intake;
     bool scan_incoming;             /* asked for since the last scan began */
+    deadline next_scan;             /* not before then */
     unsigned taken;                 /* messages from incoming/ for which no token has been put back (in_flow_delay) */
     int64_t incoming_again_us;      /* a file there becomes ready then; INT64_MAX: none does */
     int64_t incoming_flushed_us;    /* letters A and I came then: what was put there before is due */
