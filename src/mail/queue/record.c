@@ -104,18 +104,20 @@ enum record_got cut_record(slice *in, int *type, slice *data)
 
 void size_record_print(const struct size_record *r, char to[SIZE_RECORD_BYTES + 1])
 {
-    char text[6 * 21];
-
-    /* Numbers wider than 15 digits would move everything behind them: files are never that large. */
-    int n = snprintf(text, sizeof text, "%15lld %15lld %15lld %15lld %15lld %15lld", (long long)r->message_bytes,
-                     (long long)r->data_offset, (long long)r->recipients, (long long)r->qmgr_flags,
-                     (long long)r->content_bytes, (long long)r->sendopts);
-    size_t data = SIZE_RECORD_BYTES - 2;
+    const int64_t fields[] = {r->message_bytes, r->data_offset,   r->recipients,
+                              r->qmgr_flags,    r->content_bytes, r->sendopts};
+    char room[I64_TEXT], *end = to + 2;
 
     to[0] = RECORD_SIZE;
-    to[1] = (char)data;
-    memset(to + 2, ' ', data);
-    memcpy(to + 2, text, n < 0 ? 0 : (size_t)n < data ? (size_t)n : data);
+    to[1] = SIZE_RECORD_BYTES - 2;
+    memset(to + 2, ' ', SIZE_RECORD_BYTES - 2);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        slice text = slice_head(slice_of_i64(fields[i], room), SIZE_FIELD_BYTES); /* files are never larger */
+
+        end += SIZE_FIELD_BYTES;
+        memcpy(end - text.n, text.p, text.n);
+        end++; /* the blank between them */
+    }
     to[SIZE_RECORD_BYTES] = '\0';
 }
 

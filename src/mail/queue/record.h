@@ -86,7 +86,7 @@ struct size_record {
     int64_t content_bytes;  /* reachable content */
     int64_t sendopts;
 };
-enum { SIZE_RECORD_BYTES = 97 };
+enum { SIZE_RECORD_BYTES = 97, SIZE_FIELD_BYTES = 15 };
 /* Six "%15ld" fields joined by blanks: the whole record, type and length included. */
 void size_record_print(const struct size_record *r, char to[SIZE_RECORD_BYTES + 1]);
 /* 3 to 6 fields; missing ones are 0 (content_bytes then is message_bytes).  False: not a size record. */

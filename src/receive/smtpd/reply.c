@@ -81,7 +81,8 @@ bool session_say(struct session *s, const char *format, ...)
         s->errors++;
         footer_add(s, slice_of(text, (size_t)n), &lines);
     } else {
-        (void)buf_addf(&lines, "%s\r\n", text);
+        (void)buf_add(&lines, slice_of(text, (size_t)n));
+        (void)buf_add(&lines, S("\r\n"));
     }
     record_reply(s, buf_slice(&lines), slice_of(text, (size_t)n));
     if (!stream_write(s->stream, buf_slice(&lines), session_by(s), &err)) {
