@@ -150,8 +150,4 @@ def _keep_log(request: pytest.FixtureRequest, system: System) -> None:
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
     """A folder that other users may enter."""
-    for folder in (tmp_path, *tmp_path.parents):
-        folder.chmod(0o755)
-        if folder.name.startswith("pytest-of-"):
-            break
-    return tmp_path
+    return paths.let_enter(tmp_path)

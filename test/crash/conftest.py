@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import waybill
+from harness import paths, waybill
 from harness.sink import listening
 
 from .load import MAIN, NEXT_HOP, NextHop
@@ -14,9 +14,7 @@ from .test_flood import disk
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("matrix")
-    for one in (folder, folder.parent, folder.parent.parent):
-        one.chmod(0o755)
+    folder = paths.let_enter(tmp_path_factory.mktemp("matrix"))
     with waybill.Waybill(image=disk(folder)) as system:
         system.configure(MAIN)
         system.start()

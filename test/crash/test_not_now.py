@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import waybill
+from harness import paths, waybill
 from harness.system import System
 from harness.waiting import message
 
@@ -52,9 +52,7 @@ def test_later(stage: Stage, way: Way, error: int, names: list[str]) -> None:
 @pytest.fixture(scope="module")
 def qmgr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, Path]]:
     """A system whose queue manager does nothing of its own accord for a long time, and the meddler."""
-    folder = tmp_path_factory.mktemp("meddler")
-    for one in (folder, folder.parent, folder.parent.parent):
-        one.chmod(0o755)
+    folder = paths.let_enter(tmp_path_factory.mktemp("meddler"))
     with waybill.Waybill() as system:
         system.start()
         system.send("alice")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import waybill
+from harness import paths, waybill
 from harness.sink import listening
 from harness.strace import Call, Strace, Trace
 
@@ -51,9 +51,7 @@ def everything() -> list[Parcel]:
 
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory, everything: list[Parcel]) -> Iterator[Trace]:
-    folder = tmp_path_factory.mktemp("order")
-    for one in (folder, folder.parent, folder.parent.parent):
-        one.chmod(0o755)
+    folder = paths.let_enter(tmp_path_factory.mktemp("order"))
     yield traced(folder, everything)
 
 

@@ -67,3 +67,12 @@ def _copy(file: Path, to: Path) -> None:
     temporary = to.with_name(f"{to.name}.{os.getpid()}")
     subprocess.run(["cp", "-a", file, temporary], check=True)
     os.rename(temporary, to)
+
+
+def let_enter(folder: Path) -> Path:
+    """FOLDER, which other users may enter now."""
+    for one in (folder, *folder.parents):
+        if one.stat().st_mode & 0o005 == 0o005:
+            break
+        one.chmod(0o755)
+    return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import waybill
+from harness import paths, waybill
 from harness.oracle import Postfix
 
 from .collect import collect
@@ -40,9 +40,7 @@ class Runs:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    folder = tmp_path_factory.mktemp("walkthrough")
-    for path in (folder, folder.parent, folder.parent.parent):
-        path.chmod(0o755)
+    folder = paths.let_enter(tmp_path_factory.mktemp("walkthrough"))
     return Runs(folder)
 
 
