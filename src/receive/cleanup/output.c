@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/base/bug.h"
 #include "core/base/fault.h"
 #include "core/base/file.h"
 
@@ -146,6 +147,18 @@ bool output_mark(struct output *o, int type)
     return o->state != OUTPUT_FAILED && append(o, type, S(""));
 }
 
+/* The first record may still be in the buffer. */
+static bool flush_with_size(struct output *o, slice record)
+{
+    if (fault("cleanup.size"))
+        return err_sys(&o->err, "write queue file");
+    if (o->written_bytes > 0)
+        return flush(o) && file_pwrite_all(o->file.fd, record, 0, &o->err);
+    BUG_IF(o->buffer.n < record.n);
+    memcpy(o->buffer.p, record.p, record.n);
+    return flush(o);
+}
+
 bool output_complete(struct output *o, const struct size_record *size)
 {
     char record[SIZE_RECORD_BYTES + 1];
@@ -155,8 +168,7 @@ bool output_complete(struct output *o, const struct size_record *size)
         return false;
     o->state = OUTPUT_GOOD;
     size_record_print(size, record);
-    if (flush(o) && (fault("cleanup.size") ? err_sys(&o->err, "write queue file")
-                                           : file_pwrite_all(o->file.fd, slice_of(record, SIZE_RECORD_BYTES), 0, &o->err))) {
+    if (flush_with_size(o, slice_of(record, SIZE_RECORD_BYTES))) {
         o->state = before;
         return true;
     }

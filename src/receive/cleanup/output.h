@@ -43,7 +43,7 @@ bool output_mark(struct output *o, int type);
 /* Offset of the next record. */
 int64_t output_offset(const struct output *o);
 
-/* Writes out what is buffered, then the size record over the one at the start. */
+/* Writes out what is buffered, and the size record over the one at the start. */
 bool output_complete(struct output *o, const struct size_record *size);
 /* Moves the file to another queue. */
 bool output_move(struct output *o, slice queue);
