@@ -19,8 +19,8 @@ enum {
     SCAN_AGAIN_S = 2,       /* what a scan that failed has not seen waits for the next one */
 };
 
-/* From the beginning of one scan of incoming/ to that of the next: of mail that comes in quick succession each finds more, and
- * looks less often at what is not complete yet. */
+/* From the beginning of one scan of incoming/ to that of the next: of mail that comes in quick succession each finds more,
+ * and looks less often at what is not complete yet. */
 #define BETWEEN_SCANS_US MILLIS(5)
 
 /* ---- one message ---- */

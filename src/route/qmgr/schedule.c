@@ -7,8 +7,8 @@
 
 /* A destination's key among the ready: its first job's rank, then how often that job was served there. */
 enum { TURN_BITS = 16 };
-/* Deliveries that follow each other within this are back to back; so long a destination where they were is remembered without
- * work.  One that mail comes to singly is not, like Postfix's: its servers see a connection for each. */
+/* Deliveries that follow each other within this are back to back; so long a destination where they were is remembered
+ * without work.  One that mail comes to singly is not, like Postfix's: its servers see a connection for each. */
 #define BACK_TO_BACK_US SECONDS(1)
 
 void schedule_init(struct schedule *s, void (*configure)(void *context, struct transport *t), void *context)

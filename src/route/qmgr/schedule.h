@@ -142,7 +142,8 @@ void schedule_revive(struct schedule *s);
 struct peer *destination_first_peer(const struct destination *d);
 /* Puts D among its transport's ready ones, or takes it out, as it now is. */
 void destination_sort_in(struct destination *d);
-/* The same; without work D is forgotten, unless it rests or much went there a moment ago: then what it taught still counts. */
+/* The same; without work D is forgotten, unless it rests or much went there a moment ago: then what it taught still
+ * counts. */
 void destination_settle(struct destination *d);
 void destination_rest(struct destination *d, enum rest rest, int64_t until_us);
 /* A delivery to D ends. */
