@@ -16,8 +16,7 @@ from harness.system import System
 
 from .where import make, marks
 
-RECIPIENTS = 2500  # more than one process keeps
-MORE = 8000  # more than a few keep
+RECIPIENTS = 2500  # more lines than one process keeps
 END = b"<end>"
 
 
@@ -70,7 +69,7 @@ def wait(holds: Callable[[], bool], reader: Reader) -> None:
 
 @pytest.fixture(scope="module", params=[pytest.param("waybill", marks=marks("waybill", ["libexec/discard"]))])
 def beside(request: pytest.FixtureRequest) -> Iterator[tuple[System, Reader]]:
-    with make(request.param, ["default_transport = discard"]) as system:
+    with make(request.param, ["default_transport = discard"], ["discard unix - - y - 1 discard"]) as system:
         reader = Reader(system.room.path("/dev/log"))  # type: ignore[attr-defined]
         try:
             reader.reads.set()
@@ -81,8 +80,8 @@ def beside(request: pytest.FixtureRequest) -> Iterator[tuple[System, Reader]]:
             reader.close()
 
 
-def send(system: System, domain: str, count: int) -> list[str]:
-    recipients = [f"{number}@{domain}" for number in range(count)]
+def send(system: System, domain: str) -> list[str]:
+    recipients = [f"{number}@{domain}" for number in range(RECIPIENTS)]
     system.send(*recipients)
     return recipients
 
@@ -91,7 +90,7 @@ def send(system: System, domain: str, count: int) -> list[str]:
 @pytest.mark.timeout(240)
 def test_slow_reader(beside: tuple[System, Reader]) -> None:
     system, reader = beside
-    recipients = send(system, "slow.example", RECIPIENTS)
+    recipients = send(system, "slow.example")
     wait(lambda: len(reader.sent()) + reader.lost() >= RECIPIENTS, reader)
     assert sorted(reader.sent()) == sorted(recipients)
 
@@ -103,10 +102,10 @@ def test_reader_that_stops(beside: tuple[System, Reader]) -> None:
     system, reader = beside
     reader.lines.clear()
     reader.reads.clear()
-    send(system, "stopped.example", MORE)
+    send(system, "stopped.example")
     system.wait_queue(timeout=100)
     reader.pause = 0
     reader.reads.set()
-    wait(lambda: len(reader.sent()) + reader.lost() >= MORE, reader)
+    wait(lambda: len(reader.sent()) + reader.lost() >= RECIPIENTS, reader)
     assert reader.lost() > 0
-    assert len(reader.sent()) + reader.lost() == MORE
+    assert len(reader.sent()) + reader.lost() == RECIPIENTS
