@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from harness.smtp import dialogue
 
 from .test_power import Disk
 
+AT_ONCE = 12
 ERROR = "(Input/output|I/O) error"  # as the C library has it, of which postdrop(1) may have another one
 
 
@@ -32,6 +34,12 @@ def failing(disk: Disk) -> Iterator[None]:
 def say(system: Installed, name: str) -> str:
     body = "0123456789\r\n" * 5000
     return dialogue(system, ["EHLO client.example", "MAIL FROM:<bob@mx.test.invalid>", "RCPT TO:<alice@mx.test.invalid>", "DATA", f"Subject: {name}\r\n\r\n{body}."])[-1]
+
+
+def say_at_once(system: Installed, name: str) -> list[str]:
+    """Messages that are flushed together."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda _: say(system, name), range(AT_ONCE)))
 
 
 @pytest.mark.fault("EIO")
@@ -62,12 +70,15 @@ def test_eio(scratch: Path) -> None:
                 done = system.run(["sendmail", "alice"], input="Subject: dropped\n\n" + "0123456789\n" * 5000, check=False)
                 assert done.returncode == 75 and re.match(rf"postdrop: warning: uid=0: .*{ERROR}\n", done.stderr)
             assert say(system, "after").startswith("250")
+            assert all(reply.startswith("250") for reply in say_at_once(system, "together"))
             until = time.monotonic() + 20
             while any(system.queue().values()):
                 assert time.monotonic() < until, f"{system.queue()}\n{system.log.text()}"
                 system.run(["postqueue", "-f"])
                 time.sleep(0.1)
-            assert sorted(re.findall(r"^Subject: (.*)", "\n".join(mbox(mailboxes / "alice")), re.M)) == ["after", "before", "waiting"]
+            assert sorted(re.findall(r"^Subject: (.*)", "\n".join(mbox(mailboxes / "alice")), re.M)) == ["after", "before", *["together"] * AT_ONCE, "waiting"]
+            with failing(disk):  # so much that the file system is made read-only
+                assert set(say_at_once(system, "too late")) == {"451 4.3.0 Error: queue file write error"}
             died = [str(line) for line in system.log.lines() if line.program != "sendmail" and re.search(r"killed by signal|fatal|panic|exit status", line.text)]
             assert not died
     finally:

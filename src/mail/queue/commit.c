@@ -1,33 +1,27 @@
 #include "mail/queue/commit.h"
 
 #include <errno.h>
-#include <linux/magic.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/utsname.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/run/pool.h"
+#include "mail/queue/own_disk.h"
 
 /* One flush of the file system costs a little more than that of a file. */
-enum { TOGETHER_LEAST = 3, LONGER_MOST = 5 };
+enum { TOGETHER_LEAST = 3, LONGER_MOST = 5, FAILED = -1 };
 /* What others write to the file system goes out with it: when that takes too long, each file goes on its own for a while. */
 #define LONG_US MILLIS(50)
 #define TOO_LONG_US MILLIS(250)
 #define PAUSE_US SECONDS(60)
 
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-
 struct commit {
     struct gathered place;
     int fd, error;
-    int64_t took_us; /* together with others; of their first alone */
-#define CANNOT (-1)
+    int64_t took_us; /* together with others, or FAILED; of their first alone */
 };
 
 static void sync_file(struct gathered *one)
@@ -37,63 +31,44 @@ static void sync_file(struct gathered *one)
     c->error = fault("queue.fsync") || fsync(c->fd) != 0 ? errno : 0;
 }
 
-/* An error is everybody's: whose file it is nobody knows. */
+/* A file system that had to be made read-only says nothing of what it did not write. */
+static bool flush_all(int fd)
+{
+    struct statvfs fs;
+
+    return !fault("queue.syncfs") && syncfs(fd) == 0 && fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY) == 0;
+}
+
+/* syncfs() tells of errors since its own descriptor was opened, and once: what became of the pages of each file is asked of
+ * each.  When it fails, whose error it is is not known; fsync() knows, since nothing has asked about these files before. */
 static void sync_files(struct gathered *first)
 {
     struct commit *c = CONTAINER_OF(first, struct commit, place);
     int64_t began_us = clock_monotonic_us();
-    int error = fault("queue.syncfs") || syncfs(c->fd) != 0 ? errno : 0;
+    bool flushed = flush_all(c->fd);
 
-    c->took_us = error == ENOSYS ? CANNOT : clock_monotonic_us() - began_us;
-    for (; first != NULL; first = first->next)
-        if (error == ENOSYS)
-            sync_file(first);
+    c->took_us = flushed ? clock_monotonic_us() - began_us : FAILED;
+    for (; first != NULL; first = first->next) {
+        c = CONTAINER_OF(first, struct commit, place);
+        if (flushed)
+            c->error = fault("queue.flushed") || sync_file_range(c->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0 ? errno : 0;
         else
-            CONTAINER_OF(first, struct commit, place)->error = error;
-}
-
-/* ---- may one flush serve many? ---- */
-
-/* Before Linux 5.8 syncfs() keeps quiet about what could not be written. */
-static bool kernel_tells_errors(void)
-{
-    struct utsname u;
-    int major, minor;
-
-    return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 && (major > 5 || (major == 5 && minor >= 8));
-}
-
-/* Some file systems do nothing at all in syncfs(). */
-static bool is_known_to_flush(const char *folder)
-{
-    struct statfs fs;
-
-    return statfs(folder, &fs) == 0 &&
-           (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC);
-}
-
-static bool is_mounted_at(const char *folder)
-{
-    char above[1000];
-    struct stat here, there;
-    int n = snprintf(above, sizeof above, "%s/..", folder);
-
-    return n > 0 && n < (int)sizeof above && stat(folder, &here) == 0 && stat(above, &there) == 0 && here.st_dev != there.st_dev;
+            sync_file(first);
+    }
 }
 
 void committer_init(struct committer *c, const char *queue_directory)
 {
     *c = (struct committer){
         .gathering = {.least = TOGETHER_LEAST, .alone = sync_file, .together = sync_files},
-        .may_gather = kernel_tells_errors() && is_known_to_flush(queue_directory) && is_mounted_at(queue_directory),
+        .may_gather = own_disk_flushes(queue_directory),
     };
 }
 
 static void learn(struct committer *c, int64_t took_us)
 {
-    if (took_us == CANNOT)
-        c->may_gather = false;
-    else if (took_us > TOO_LONG_US || (took_us > LONG_US && c->usual_us > 0 && took_us > LONGER_MOST * c->usual_us))
+    if (took_us == FAILED || took_us > TOO_LONG_US ||
+        (took_us > LONG_US && c->usual_us > 0 && took_us > LONGER_MOST * c->usual_us))
         c->alone_until_us = clock_monotonic_us() + PAUSE_US;
     else
         c->usual_us = c->usual_us == 0 ? took_us : (7 * c->usual_us + took_us) / 8;

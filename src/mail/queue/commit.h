@@ -5,8 +5,8 @@
  * bounded: beyond COMMIT_MOST callers wait here, so sockets are not read.  EIO or ENOSPC is final for that file: the
  * caller unlinks it and answers 451.
  *
- * Where the queue has a file system of its own, files that come while others are being flushed are flushed together, by one
- * syncfs(), which is final for all of them. */
+ * Where the queue has a file system of its own (own_disk.h), files that come while others are being flushed are flushed
+ * together, by one syncfs(). */
 #ifndef MAIL_QUEUE_COMMIT_H
 #define MAIL_QUEUE_COMMIT_H
 
@@ -18,7 +18,7 @@ enum { COMMIT_MOST = 512 };
 struct committer {
     struct gathering gathering;
     bool may_gather;
-    int64_t usual_us, alone_until_us; /* how long syncfs() takes; it took too long */
+    int64_t usual_us, alone_until_us; /* how long syncfs() takes; it took too long, or failed */
 };
 
 /* Looks at where the queue is: before chroot. */
