@@ -227,10 +227,10 @@ def sent(system: System) -> set[str]:
     return {found[1] for found in system.log.find(r": (\w+): to=<alice@test.invalid>.*status=sent")}
 
 
-def wait_sent(system: System, ids: set[str]) -> None:
-    """Waits until these messages, and no others, have gone."""
+def wait_sent(system: System, ids: set[str], *, removals: bool = True) -> None:
+    """Waits until these messages, and no others, have gone.  A queue manager that is killed may not have told of all REMOVALS."""
     until = time.monotonic() + 30
-    while sent(system) != ids or len(system.log.find(": removed$")) < len(ids):
+    while sent(system) != ids or (removals and len(system.log.find(": removed$")) < len(ids)):
         assert time.monotonic() < until, f"sent: {len(sent(system))}, queued: {len(ids)}, lost: {ids - sent(system)}, too many: {sent(system) - ids}"
         time.sleep(0.1)
 
@@ -301,7 +301,7 @@ def test_abort(where: str) -> None:
         replies += finish(clients[FINISHED:])
         assert all(reply.startswith("421 4.3.2 ") for one in clients[FINISHED:] for reply in iter(one.reply, ""))
         system.start()
-        wait_sent(system, queued(replies))
+        wait_sent(system, queued(replies), removals=False)
         system.wait_queue()
 
 
