@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGKILL
 
 from harness import paths
 from harness.installed import Installed
@@ -17,8 +19,9 @@ HERE = Path(__file__).parent
 DEAD = "dead"
 
 # x86-64.
-OPENAT, SOCKET, KILL, EXECVE, CLONE, SETUID, PTRACE, UNLINK = 257, 41, 62, 59, 56, 105, 101, 87
+OPENAT, SOCKET, KILL, EXECVE, CLONE, SETUID, PTRACE, UNLINK, FCNTL, IOCTL = 257, 41, 62, 59, 56, 105, 101, 87, 72, 16
 AT_FDCWD = -100
+FIOSETOWN = 0x8901
 
 
 def built(folder: Path, name: str) -> Path:
@@ -59,10 +62,22 @@ PROGRAM = f'{EXECVE} "/bin/true 0 0'
 CHILD = f"{CLONE} 17 0"  # SIGCHLD: as fork() does
 IDENTITY = f"{SETUID} 1"
 TRACE = f"{PTRACE} 16 1"  # PTRACE_ATTACH
+CHOOSE_SIGNAL = f"{FCNTL} 0 {fcntl.F_SETSIG} {SIGKILL:d}"
+ASK_FOR_SIGNALS = f"{FCNTL} 0 {fcntl.F_SETFL} {os.O_ASYNC}"
+READ_FLAGS = f"{FCNTL} 0 {fcntl.F_GETFL}"
 
 
 def signal(pid: int) -> str:
     return f"{KILL} {pid} 0"
+
+
+def owning(pid: int) -> str:
+    """Makes PID the one that is signalled of a descriptor."""
+    return f"{FCNTL} 0 {fcntl.F_SETOWN} {pid}"
+
+
+def owning_by_ioctl(pid: int) -> str:
+    return f"{IOCTL} 0 {FIOSETOWN:#x} x{pid.to_bytes(4, 'little').hex()}"
 
 
 def attempt(system: Installed, tool: Path, pid: int, calls: Mapping[str, str]) -> dict[str, str]:

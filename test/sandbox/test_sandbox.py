@@ -18,7 +18,20 @@ from harness.system import System
 from scenarios.where import INSTALLED
 
 from . import puppet
-from .puppet import CHILD, IDENTITY, PROGRAM, RAW, TCP, TRACE, UDP, UNIX_DATAGRAM, UNIX_STREAM
+from .puppet import (
+    ASK_FOR_SIGNALS,
+    CHILD,
+    CHOOSE_SIGNAL,
+    IDENTITY,
+    PROGRAM,
+    RAW,
+    READ_FLAGS,
+    TCP,
+    TRACE,
+    UDP,
+    UNIX_DATAGRAM,
+    UNIX_STREAM,
+)
 
 pytestmark = [pytest.mark.root, pytest.mark.scenario, pytest.mark.needs_program(
     *waybill.NEEDED, *(f"libexec/{name}" for name in ("anvil", "discard", "flush", "postlogd", "proxymap", "showq", "verify", "virtual")))]
@@ -125,13 +138,15 @@ def attempts(program: str, master: int) -> dict[str, str]:
         **{f"make in {folder}": puppet.making(f"{folder}/{program}-was-here") for folder in WRITTEN},
         "tcp": TCP, "udp": UDP, "raw": RAW, "connect to a service": UNIX_STREAM, "log": UNIX_DATAGRAM,
         "start a program": PROGRAM, "fork": CHILD, "signal master": puppet.signal(master), "signal all": puppet.signal(-1),
+        "signal master by a descriptor": puppet.owning(master), "so by ioctl": puppet.owning_by_ioctl(master),
+        "kill by a descriptor": CHOOSE_SIGNAL, "signals by a descriptor": ASK_FOR_SIGNALS, "flags": READ_FLAGS,
         "another identity": IDENTITY, "trace": TRACE,
     }
 
 
 def allowed(may: May) -> set[str]:
     """Of attempts(), those that succeed; a bare mode of a file may still forbid them."""
-    what = {"log"} | {f"read {folder}" for folder in may.folders} | {f"make in {folder}" for folder in may.writes}
+    what = {"log", "flags"} | {f"read {folder}" for folder in may.folders} | {f"make in {folder}" for folder in may.writes}
     if may.names:
         what.add("read main.cf")
     if may.services:

@@ -50,8 +50,8 @@ static const int clocks_and_identity[] = {
 static const int open_descriptors[] = {
     SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev,
     SYS_pwritev2, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_fsync, SYS_fdatasync,
-    SYS_syncfs, SYS_sync_file_range, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fcntl, SYS_fchmod, SYS_dup,
-    SYS_dup3, SYS_pipe2, SYS_close, SYS_close_range,
+    SYS_syncfs, SYS_sync_file_range, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_flock, SYS_fchmod, SYS_dup, SYS_dup3,
+    SYS_pipe2, SYS_close, SYS_close_range,
 #if defined(__x86_64__)
     SYS_stat, SYS_lstat, SYS_dup2, SYS_pipe,
 #endif
@@ -133,6 +133,20 @@ static void allow_value(struct call_table *t, int number, unsigned index, uint32
 
 enum { ANY_BIT = -1, TYPE_OF_SOCKET = 0xf };
 
+/* A descriptor's owner gets any signal that was asked for when something comes in: F_SETOWN, F_SETOWN_EX and F_SETSIG would
+ * kill, and so does O_ASYNC with an owner set before. */
+static void choose_descriptor_commands(struct call_table *t)
+{
+    static const uint32_t commands[] = {
+        F_GETFL, F_OFD_SETLK, F_OFD_SETLKW, F_SETLK, F_SETLKW, F_GETLK, F_OFD_GETLK, F_GETFD, F_SETFD, F_DUPFD,
+        F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, 1027 /* F_DUPFD_QUERY */,
+    };
+
+    allow_if(t, (struct argument_rule){SYS_fcntl, {{1, ANY_BIT, F_SETFL}, {2, O_ASYNC, 0}}});
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        allow_value(t, SYS_fcntl, 1, ANY_BIT, commands[i]);
+}
+
 static void choose_for_itself(struct call_table *t)
 {
     static const uint32_t controls[] = {
@@ -196,12 +210,11 @@ static enum sandbox_right most_of(const struct sandbox *s)
 /* Where there is no Landlock, who has no place to write makes no files all the same. */
 static void choose_files(struct call_table *t, enum sandbox_right most)
 {
-    static const int opening[] = {
-    SYS_openat,
 #if defined(__x86_64__)
-    SYS_open,
+    static const int opening[] = {SYS_openat, SYS_open};
+#else
+    static const int opening[] = {SYS_openat};
 #endif
-};
     const uint32_t makes = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), writes = O_ACCMODE | makes;
 
     if (most == 0) {
@@ -228,6 +241,7 @@ void calls_choose(const struct sandbox *s, struct call_table *out)
     SET(out, refused, VERDICT_REFUSE);
     SET(out, killed, VERDICT_KILL);
     SET(out, paths_changed, VERDICT_REFUSE);
+    choose_descriptor_commands(out);
     choose_for_itself(out);
     choose_sockets(out, s->may);
     choose_files(out, most_of(s));

@@ -27,7 +27,7 @@ struct argument_rule {
     } arguments[2]; /* the second with mask 0: any */
 };
 
-enum { CALLS_MOST = 512, RULES_MOST = 48 };
+enum { CALLS_MOST = 512, RULES_MOST = 64 };
 
 struct call_table {
     uint8_t verdicts[CALLS_MOST]; /* enum verdict, by number */
@@ -60,5 +60,8 @@ extern const size_t name_place_count;
 bool names_ask_outside(slice nsswitch);
 /* So does this machine's. */
 bool names_need_internet(void);
+/* Loads the modules that it names, wherever they lie: one that cannot be opened later is passed over in silence, and its users
+ * are unknown. */
+void names_load(void);
 
 #endif

@@ -70,8 +70,11 @@ bool sandbox_enter(const struct sandbox *s, struct err *err)
 
     if (!IS_BUILT)
         return true;
-    if ((all.may & SANDBOX_NAMES) != 0 && names_need_internet())
-        all.may |= SANDBOX_INTERNET;
+    if ((all.may & SANDBOX_NAMES) != 0) {
+        names_load();
+        if (names_need_internet())
+            all.may |= SANDBOX_INTERNET;
+    }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return err_sys(err, "no_new_privs");
     return landlock_enter(&all, err) && (!has_seccomp() || seccomp_enter(&all, err));

@@ -2,11 +2,12 @@
  *
  * Three fences, each of which holds where another is missing:
  *   no_new_privs   no program that it may start gets rights by set-id bits
- *   Landlock       of all files it can open those at its places alone; it signals nobody outside, and without
- *                  SANDBOX_INTERNET connects by TCP to nobody.  What a file's mode forbids stays forbidden
+ *   Landlock       of all files it can open those at its places alone; it signals nobody outside (Linux 6.12), and
+ *                  without SANDBOX_INTERNET connects by TCP to nobody (Linux 6.7).  What a file's mode forbids stays
+ *                  forbidden
  *   seccomp        system calls that it has no use for fail: with EPERM or EACCES when they would reach outside (start a
- *                  program, signal another process, change identity, open a socket of another kind, change files where it
- *                  has no place to write), with ENOSYS when nobody has thought of them, so that C libraries to come fall
+ *                  program, signal another process or have a descriptor do it, change identity, open a socket of another
+ *                  kind, change files where it has no place to write), with ENOSYS when nobody has thought of them, so that C libraries to come fall
  *                  back.  What no program of ours and no library ever asks for (ptrace, mounts, kernel modules) ends the
  *                  process by SIGSYS
  *
@@ -24,7 +25,8 @@
 #include "core/base/err.h"
 
 enum sandbox_may {
-    SANDBOX_NAMES = 1,    /* look up users and hosts: read /etc, libraries and what else the C library's modules read */
+    SANDBOX_NAMES = 1,    /* look up users and hosts: read /etc, libraries and what else the C library's modules read.
+                           * Modules that nsswitch.conf names are loaded on entering, wherever they lie */
     SANDBOX_SERVICES = 2, /* connect to UNIX sockets */
     SANDBOX_INTERNET = 4, /* use sockets of IPv4 and IPv6.  Users may be known over the network only: where nsswitch.conf
                            * says so, SANDBOX_NAMES includes it */

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <asm/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -58,6 +60,25 @@ static int signal_self(void) { return result(raise(0)); }
 static int become(void) { return result(setuid(geteuid())); }
 static int trace(void) { return result(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL)); }
 static int unheard_of(void) { return result(syscall(500)); }
+
+static int descriptor_command(int command, int value)
+{
+    return result(fcntl(1, command, value));
+}
+
+static int own_a_descriptor(void) { return descriptor_command(F_SETOWN, getppid()); }
+static int choose_its_signal(void) { return descriptor_command(F_SETSIG, SIGKILL); }
+static int ask_for_signals(void) { return descriptor_command(F_SETFL, O_ASYNC); }
+static int do_not_block(void) { return descriptor_command(F_SETFL, fcntl(1, F_GETFL)); }
+static int duplicate(void) { return descriptor_command(F_DUPFD_CLOEXEC, 3); }
+static int own_by_ioctl(void) { int pid = getppid(); return result(ioctl(1, FIOSETOWN, &pid)); }
+
+static int lock(void)
+{
+    struct flock all = {.l_type = F_RDLCK};
+
+    return result(fcntl(open("own/file", O_RDONLY | O_CLOEXEC), F_SETLK, &all));
+}
 
 static void *nothing(void *arg) { return arg; }
 
@@ -109,6 +130,13 @@ static const struct row {
     {"a thread", thread, 0, NO_PLACE, 0, 0},
     {"a signal to another", signal_parent, 0, NO_PLACE, EACCES, EACCES},
     {"a signal to itself", signal_self, 0, NO_PLACE, 0, 0},
+    {"a signal by a descriptor: to whom", own_a_descriptor, 0, NO_PLACE, EACCES, EACCES},
+    {"a signal by a descriptor: to whom, by ioctl", own_by_ioctl, 0, NO_PLACE, EACCES, EACCES},
+    {"a signal by a descriptor: which", choose_its_signal, 0, NO_PLACE, EACCES, EACCES},
+    {"a signal by a descriptor: when", ask_for_signals, 0, NO_PLACE, EACCES, EACCES},
+    {"other flags of a descriptor", do_not_block, 0, NO_PLACE, 0, 0},
+    {"a duplicate of a descriptor", duplicate, 0, NO_PLACE, 0, 0},
+    {"a lock", lock, 0, SANDBOX_READ, 0, 0},
     {"another identity", become, 0, NO_PLACE, EPERM, EPERM},
     {"tracing", trace, 0, NO_PLACE, DIES, DIES},
     {"a system call to come", unheard_of, 0, NO_PLACE, ENOSYS, ENOSYS},
