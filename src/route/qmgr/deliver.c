@@ -276,7 +276,7 @@ static void deliver_entry(struct call *c, struct entry *e)
             route_away_destination(d);
         free(failure);
     } else {
-        bool has_come = c->counted;
+        bool has_come = c->greeted;
 
         event_warning("%s: %s", stream_name(c->stream), err.text);
         hang_up(c);

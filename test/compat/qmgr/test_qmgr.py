@@ -144,19 +144,39 @@ def test_very_many_recipients(swapped: Maker) -> None:
     system.log.wait(r"nrcpt=1200 \(queue active\)")
 
 
-# Debian's queue manager keeps such recipients in the active queue for much longer.
-@pytest.mark.parametrize("swapped", [pytest.param("ours", marks=pytest.mark.needs_program("libexec/qmgr"))], indirect=True)
-def test_an_agent_that_dies(swapped: Maker) -> None:
+def dying(swapped: Maker, program: str) -> Postfix:
     system = swapped("qmgr", ["transport_maps = inline:{ {a.example = dying:} }", "transport_retry_time = 2s"],
                      ["dying unix - n n - 1 dying"])
-    program = system.room.path("/usr/lib/postfix/sbin/dying")
-    program.write_text(_DYING)
-    program.chmod(0o755)
+    path = system.room.path("/usr/lib/postfix/sbin/dying")
+    path.write_text(program)
+    path.chmod(0o755)
+    return system
+
+
+# Debian's queue manager keeps such recipients in the active queue for much longer.
+OURS = pytest.mark.parametrize("swapped", [pytest.param("ours", marks=pytest.mark.needs_program("libexec/qmgr"))], indirect=True)
+
+
+@OURS
+def test_an_agent_that_dies(swapped: Maker) -> None:
+    system = dying(swapped, _DYING)
     system.send("x@a.example", "alice")
     system.log.wait(r"qmgr\[\d+\]: warning: private/dying socket: ")
     system.log.wait(r"error\[\d+\]: \w+: to=<x@a\.example>, .* dsn=4\.3\.0, status=deferred \((unknown mail transport error|mail transport unavailable)\)")
     system.wait_mailbox("alice")
     system.wait_queue({"deferred": 1})
+
+
+@OURS
+def test_an_agent_that_dies_before_its_hello(swapped: Maker) -> None:
+    """One has been there before, so that the request is sent without waiting for a hello."""
+    system = dying(swapped, _DYING + _SILENT)
+    system.send("x@a.example")
+    system.log.wait(r"to=<x@a\.example>, .* status=deferred \(unknown mail transport error\)")
+    time.sleep(3)  # longer than transport_retry_time
+    system.send("y@a.example")
+    system.log.wait(r"to=<y@a\.example>, .* dsn=4\.3\.0, status=deferred \(mail transport unavailable\)")
+    assert len(system.log.find("transport dying failure -- see a previous")) == 1
 
 
 # Says hello, reads the request and goes.
@@ -170,6 +190,9 @@ client.sendall(b"protocol\\0delivery_request_protocol\\0\\0")
 client.recv(65536)
 client.close()
 os.write(5, struct.pack("iIi", os.getpid(), int(os.environ["GENERATION"], 8), 1))
+"""
+_SILENT = """
+client, _ = listener.accept()
 """
 
 
