@@ -82,5 +82,10 @@ bool flow_wait(int64_t most_us, struct err *err)
     if (!w->flow_watched && !fd_watch(FD_FLOW_READ, hand_out, w, err))
         return false;
     w->flow_watched = true;
-    return waitq_wait(&w->flow_waiters, deadline_in(most_us), err) || err->kind == ERR_TIMEOUT;
+    if (!waitq_wait(&w->flow_waiters, deadline_in(most_us), err))
+        return err->kind == ERR_TIMEOUT;
+    if (!task_is_cancelled())
+        return true;
+    flow_put(1); /* it came, and then the end did */
+    return err_set(err, ERR_CANCELLED, "cancelled");
 }

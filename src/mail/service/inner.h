@@ -34,11 +34,10 @@ struct worker {
 
     struct list sessions;
     unsigned session_count;       /* also counts a trigger being served */
-    unsigned session_peak;        /* the most there ever were */
     unsigned session_most;        /* above which the listener is not polled */
     bool limit_is_promise;        /* it holds for the whole service */
     struct params *stressed_params; /* NULL: this worker is never under stress of its own */
-    unsigned used;
+    uint64_t used;                /* the sessions' shares, see USE */
     bool greeted;                 /* a first accept was reported */
     int64_t last_answer_us;
     bool counts_answers;

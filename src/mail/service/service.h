@@ -21,9 +21,8 @@
  * Each connection runs in a task of its own with client(STREAM); the stream is closed by service when it returns, without
  * flushing.  Draining lets sessions run on for drain_time_limit and then cancels them; those of a SERVICE_MULTI service,
  * whose clients only wait there for their next question, after two seconds; deliveries, which have limits of their own,
- * after daemon_timeout.  A worker that has served max_use sessions
- * for each that it ever had at a time ends when it has been without one for a second: one process per session, as the parameter
- * means it, would have made room for new ones by then.
+ * after daemon_timeout.  max_use is meant for a process with one session at a time, of which a worker stands for several: a
+ * session that begins as one of four is a quarter of a use.  A worker used up ends when it has been without one for a second.
  * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H
 #define MAIL_SERVICE_SERVICE_H

@@ -439,6 +439,27 @@ static void a_stop_has_an_end(void **state)
     (void)close(fd);
 }
 
+/* Sessions at a time are shares of a use: 1 + 1/2 + 1/3, and 1 after that. */
+static void retires_after_shares(void **state)
+{
+    const char *const used = "echo -t unix -m 2";
+    struct child c = start(&echo_service, true, "unix", used);
+    int fds[3], fd;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = dial(&c);
+        assert_string_equal(ask(fds[i], "x\n", 5000), "x\n");
+    }
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
+    (void)usleep(1300 * 1000); /* it would have ended by then */
+    fd = dial(&c);
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    (void)close(fd);
+    assert_int_equal(wait_end(&c), 0);
+}
+
 static void retires(void **state)
 {
     const char *const idle = "echo -t unix -i 1";
@@ -454,22 +475,6 @@ static void retires(void **state)
         fd = dial(&c);
         assert_string_equal(ask(fd, "x\n", 5000), "x\n");
         (void)close(fd);
-    }
-    assert_int_equal(wait_end(&c), 0);
-    /* For each session that it has at a time. */
-    c = start(&echo_service, true, "unix", used);
-    fd = dial(&c);
-    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
-    for (int i = 0; i < 3; i++) {
-        int other = dial(&c);
-
-        assert_string_equal(ask(other, "x\n", 5000), "x\n");
-        (void)close(other);
-        if (fd >= 0)
-            (void)close(fd);
-        fd = -1;
-        if (i == 1) /* it would have ended by then */
-            (void)usleep(1300 * 1000);
     }
     assert_int_equal(wait_end(&c), 0);
     /* An idle client does not keep it. */
@@ -679,6 +684,7 @@ int main(void)
         cmocka_unit_test(what_is_begun_is_finished_at_a_stop),
         cmocka_unit_test(a_stop_has_an_end),
         cmocka_unit_test(retires),
+        cmocka_unit_test(retires_after_shares),
         cmocka_unit_test(triggers),
         cmocka_unit_test(packets),
         cmocka_unit_test(passed_connections),

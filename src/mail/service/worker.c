@@ -10,6 +10,9 @@
 /* How long a worker that was used often enough must have been idle. */
 #define USED_UP_IDLE_US SECONDS(1)
 #define TICK_US SECONDS(10)
+/* One use of a process that serves one session at a time.  A worker stands for as many of these as it has sessions at a
+ * time, so that each session is a share of a use: of one among four a quarter. */
+#define USE UINT64_C(1000000)
 
 static struct worker worker; /* the process is one */
 
@@ -54,10 +57,9 @@ void service_drain(const char *why)
 
 static void check_idle(void *arg);
 
-/* As often as the processes for which it stands, one for each session at a time, would have been used in all. */
 static bool is_used_up(const struct worker *w)
 {
-    return w->max_use > 0 && w->used / (unsigned)w->max_use >= (w->session_peak > 0 ? w->session_peak : 1);
+    return w->max_use > 0 && w->used / USE >= (unsigned)w->max_use;
 }
 
 static int64_t idle_needed_us(const struct worker *w)
@@ -106,9 +108,7 @@ bool worker_is_full(const struct worker *w)
 void worker_begin(struct worker *w)
 {
     w->session_count++;
-    w->used++;
-    if (w->session_count > w->session_peak)
-        w->session_peak = w->session_count;
+    w->used += USE / w->session_count;
     if (!w->greeted) {
         w->greeted = true;
         channel_taken(w);
