@@ -1,11 +1,7 @@
 #include "core/log/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +10,7 @@
 #include "core/base/bug.h"
 #include "core/base/clock.h"
 #include "core/base/utf8.h"
+#include "core/log/outlet.h"
 #include "core/log/own_pid.h"
 
 /* Of a text, 2000 bytes are shown, as everywhere in the field: log readers have buffers too. */
@@ -21,17 +18,12 @@ enum {
     TEXT_BYTES_MOST = 2000,
     STDERR_BYTES_MOST = 2048,
     TIME_BYTES = 16,
-    KEPT_BYTES_MOST = 256 * 1024,
     RETRY_MS = 20,
     RETRY_DEAD_MS = 1000
 };
 
-/* Without a line taken for so long, a reader counts as dead. */
-#define DEAD_US (1 * 1000000L)
-/* However slowly a reader takes them, a loop turn comes to its end: half of the shortest usual watchdog. */
-#define TURN_US (5 * 1000000L)
-
 static const char syslog_path[] = "/dev/log";
+static const char usual_postlog_path[] = "public/postlog";
 
 /* As numbers of the syslog protocol. */
 static const struct {
@@ -64,8 +56,8 @@ static int facility_number(const char *name)
 struct log {
     enum log_sink sink;
     int facility;
-    int fd; /* datagram socket, or -1 */
-    bool connected, also_stderr, ascii_only;
+    struct outlet out; /* for the sinks that are sockets */
+    bool also_stderr, ascii_only;
     char *tag, *host, *postlog_path, *stderr_name;
     char time_text[TIME_BYTES]; /* of time_s; most lines are of the same second as the one before */
     int64_t time_s;
@@ -73,149 +65,7 @@ struct log {
     struct own_pid own_pid;
     pid_t sender_pid;  /* whose lines are kept and counted here */
     unsigned long lost, lost_untold;
-    struct buf kept; /* lines for which the receiver had no room, each behind its length */
-    bool keeps;      /* somebody calls log_flush() */
-    int64_t stalled_us; /* waited since it last took a line */
-    int64_t turn_us;    /* waited since log_flush() */
-    volatile sig_atomic_t busy; /* in send_line(): a line of a signal handler must not touch what is kept */
 };
-
-/* ---- the socket ---- */
-
-static const char *sink_path(const struct log *log)
-{
-    return log->sink == LOG_SINK_SYSLOG ? syslog_path : log->postlog_path;
-}
-
-static bool connect_socket(struct log *log)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = sink_path(log);
-
-    if (strlen(path) >= sizeof address.sun_path)
-        return false;
-    memcpy(address.sun_path, path, strlen(path));
-    log->connected = connect(log->fd, (struct sockaddr *)&address, sizeof address) == 0;
-    return log->connected;
-}
-
-static void open_socket(struct log *log)
-{
-    log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (log->fd >= 0)
-        (void)connect_socket(log);
-}
-
-enum sent { SENT, SENT_NO_ROOM, SENT_NOBODY, SENT_NO_SOCKET };
-
-static enum sent try_send(struct log *log, slice line)
-{
-    if (send(log->fd, line.p, line.n, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
-        log->stalled_us = 0;
-        return SENT;
-    }
-    if (errno == ENOTSOCK || errno == EBADF)
-        return SENT_NO_SOCKET;
-    return errno == EAGAIN || errno == ENOBUFS ? SENT_NO_ROOM : SENT_NOBODY;
-}
-
-static enum sent send_now(struct log *log, slice line)
-{
-    enum sent sent;
-
-    if (log->fd < 0)
-        open_socket(log);
-    if (log->fd < 0 || (!log->connected && !connect_socket(log)))
-        return SENT_NOBODY;
-    sent = try_send(log, line);
-    /* The receiver was restarted: its old socket is gone. */
-    if (sent == SENT_NOBODY && connect_socket(log))
-        sent = try_send(log, line);
-    /* A child has put something else in the place of the descriptor: that is not ours to close. */
-    if (sent == SENT_NO_SOCKET) {
-        open_socket(log);
-        sent = log->connected ? try_send(log, line) : SENT_NOBODY;
-    }
-    return sent;
-}
-
-/* ---- lines that are kept, and waiting ---- */
-
-/* SENT: none is left. */
-static enum sent send_kept(struct log *log)
-{
-    enum sent sent = SENT;
-    size_t at = 0, n;
-
-    while (at < log->kept.n) {
-        memcpy(&n, log->kept.p + at, sizeof n);
-        sent = send_now(log, slice_of(log->kept.p + at + sizeof n, n));
-        if (sent != SENT)
-            break;
-        at += sizeof n + n;
-    }
-    buf_consume(&log->kept, at);
-    if (log->kept.n == 0)
-        buf_done(&log->kept);
-    return sent;
-}
-
-static bool keep(struct log *log, slice line)
-{
-    if (!log->keeps || log->kept.max - log->kept.n < sizeof line.n + line.n)
-        return false;
-    return buf_add(&log->kept, slice_of(&line.n, sizeof line.n)) && buf_add(&log->kept, line);
-}
-
-static bool is_dead(const struct log *log)
-{
-    return log->stalled_us >= DEAD_US;
-}
-
-/* Until the reader has room, or a signal comes.  False, at once: it has been waited for long enough. */
-static bool wait_for_reader(struct log *log)
-{
-    struct pollfd room = {.fd = log->fd, .events = POLLOUT};
-    int64_t from = clock_monotonic_us(), spent;
-
-    if (is_dead(log) || log->turn_us >= TURN_US)
-        return false;
-    (void)poll(&room, 1, (int)((DEAD_US - log->stalled_us) / 1000 + 1));
-    spent = clock_monotonic_us() - from;
-    log->stalled_us += spent;
-    log->turn_us += log->keeps ? spent : 0;
-    return true;
-}
-
-static bool send_or_keep(struct log *log, slice line)
-{
-    for (;;) {
-        enum sent sent = send_kept(log);
-
-        if (sent == SENT)
-            sent = send_now(log, line);
-        if (sent == SENT)
-            return true;
-        if (sent != SENT_NO_ROOM && log->kept.n == 0)
-            return false;
-        if (keep(log, line))
-            return true;
-        if (sent != SENT_NO_ROOM || !wait_for_reader(log))
-            return false;
-    }
-}
-
-static bool send_line(struct log *log, slice line)
-{
-    bool sent;
-
-    if (log->busy)
-        return send_now(log, line) == SENT;
-    log->busy = true;
-    sent = send_or_keep(log, line);
-    log->busy = false;
-    return sent;
-}
 
 /* What a process keeps is not its child's to send, and a child has no loop. */
 static void be_own(struct log *log)
@@ -226,8 +76,7 @@ static void be_own(struct log *log)
         return;
     log->sender_pid = pid;
     buf_clear(&log->sender);
-    buf_done(&log->kept);
-    log->keeps = false;
+    outlet_disown(&log->out);
     log->lost = log->lost_untold = 0;
 }
 
@@ -324,7 +173,7 @@ static bool write_line(struct log *log, enum log_level level, slice text)
     switch (log->sink) {
     case LOG_SINK_SYSLOG:
     case LOG_SINK_POSTLOG:
-        sent = send_line(log, buf_slice(&line));
+        sent = outlet_send(&log->out, buf_slice(&line));
         break;
     case LOG_SINK_STDOUT:
         (void)buf_add_char(&line, '\n');
@@ -378,8 +227,9 @@ static void set(struct log *log, const struct log_config *config)
     log->ascii_only = config->ascii_only;
     log->tag = copy(config->tag, "postfix");
     log->host = copy(config->host, "localhost");
-    log->postlog_path = copy(config->postlog_path, "public/postlog");
+    log->postlog_path = copy(config->postlog_path, usual_postlog_path);
     log->stderr_name = copy(config->stderr_name, "postfix");
+    log->out.path = log->sink == LOG_SINK_SYSLOG ? syslog_path : log->postlog_path;
     buf_init(&log->sender, TEXT_BYTES_MOST);
     log->sender_pid = own_pid_get(&log->own_pid);
 }
@@ -393,16 +243,16 @@ static void free_texts(struct log *log)
     free(log->stderr_name);
 }
 
-/* What is left then cannot be told to anybody. */
-static void flush_before_close(struct log *log)
+/* Before the sink or the way a line looks changes: what is kept is for the old one. */
+static void leave_sink(struct log *log)
 {
-    log->stalled_us = log->turn_us = 0;
-    while (send_kept(log) == SENT_NO_ROOM && wait_for_reader(log))
-        continue;
-    log->keeps = false;
-    if (log->kept.n == 0)
+    unsigned long dropped = outlet_finish(&log->out);
+
+    log->lost += dropped;
+    log->lost_untold += dropped;
+    if (dropped == 0)
         (void)tell_losses(log);
-    buf_done(&log->kept);
+    outlet_close(&log->out);
 }
 
 static bool has_socket(enum log_sink sink)
@@ -414,12 +264,11 @@ struct log *log_open(const struct log_config *config)
 {
     struct log *log = xcalloc(1, sizeof *log);
 
-    log->fd = -1;
     own_pid_init(&log->own_pid);
-    buf_init(&log->kept, KEPT_BYTES_MOST);
+    outlet_init(&log->out);
     set(log, config);
     if (has_socket(log->sink))
-        open_socket(log);
+        outlet_open(&log->out);
     return log;
 }
 
@@ -428,35 +277,33 @@ void log_close(struct log *log)
     if (log == NULL)
         return;
     be_own(log);
-    flush_before_close(log);
-    if (log->fd >= 0)
-        (void)close(log->fd);
+    leave_sink(log);
     free_texts(log);
     own_pid_done(&log->own_pid);
     free(log);
 }
 
+static bool is_same_sink(const struct log *log, const struct log_config *config)
+{
+    const char *path = config->postlog_path == NULL ? usual_postlog_path : config->postlog_path;
+
+    return log->sink == config->sink && (log->sink != LOG_SINK_POSTLOG || strcmp(log->postlog_path, path) == 0);
+}
+
 void log_reopen(struct log *log, const struct log_config *config)
 {
-    struct log old;
-    bool same;
+    bool same, keeps;
 
     be_own(log);
-    old = *log;
+    same = is_same_sink(log, config);
+    keeps = log->out.keeps;
+    if (!same)
+        leave_sink(log);
+    free_texts(log);
     set(log, config);
-    same = old.sink == log->sink && (log->sink != LOG_SINK_POSTLOG || strcmp(old.postlog_path, log->postlog_path) == 0);
-    free_texts(&old);
-    if (same)
-        return;
-    flush_before_close(log);
-    if (log->fd >= 0)
-        (void)close(log->fd);
-    log->fd = -1;
-    log->connected = false;
-    log->keeps = old.keeps;
-    log->stalled_us = 0;
-    if (has_socket(log->sink))
-        open_socket(log);
+    log->out.keeps = keeps;
+    if (!same && has_socket(log->sink))
+        outlet_open(&log->out);
 }
 
 /* ---- the interface ---- */
@@ -483,14 +330,14 @@ void log_packet(struct log *log, slice packet)
     int code = errno;
 
     be_own(log);
-    count(log, tell_losses(log) && send_line(log, packet));
+    count(log, tell_losses(log) && outlet_send(&log->out, packet));
     errno = code;
 }
 
 void log_keep(struct log *log)
 {
     be_own(log);
-    log->keeps = true;
+    log->out.keeps = true;
 }
 
 void log_flush(struct log *log)
@@ -498,22 +345,21 @@ void log_flush(struct log *log)
     int code = errno;
 
     be_own(log);
-    log->turn_us = 0;
-    if (send_kept(log) == SENT)
+    if (outlet_flush(&log->out))
         (void)tell_losses(log);
     errno = code;
 }
 
 int log_retry_ms(const struct log *log)
 {
-    if (log->kept.n == 0 && log->lost_untold == 0)
+    if (log->out.kept.n == 0 && log->lost_untold == 0)
         return 0;
-    return log->kept.n == 0 || is_dead(log) ? RETRY_DEAD_MS : RETRY_MS;
+    return log->out.kept.n == 0 || outlet_is_dead(&log->out) ? RETRY_DEAD_MS : RETRY_MS;
 }
 
 bool log_has_kept(const struct log *log)
 {
-    return log->kept.n > 0;
+    return log->out.kept.n > 0 && !outlet_is_silent(&log->out);
 }
 
 unsigned long log_lost(const struct log *log)

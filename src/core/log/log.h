@@ -41,7 +41,7 @@ struct log_config {
 struct log *log_open(const struct log_config *config);
 /* Waits for a reader that has not taken what is kept, or the number of the lost: up to a second without one taken. */
 void log_close(struct log *log);
-/* Changes sink or tag later (main.cf has been read). */
+/* Changes sink or tag later (main.cf has been read).  What is kept for another sink is waited for as in log_close(). */
 void log_reopen(struct log *log, const struct log_config *config);
 
 void log_line(struct log *log, enum log_level level, slice text);
@@ -54,7 +54,7 @@ void log_keep(struct log *log);
 void log_flush(struct log *log);
 /* After how many milliseconds log_flush() has something to try; 0: nothing is left to tell. */
 int log_retry_ms(const struct log *log);
-/* Something waits for a reader that is there: not the time to end for want of work. */
+/* Something waits, and not yet for a second without a line taken: not the time to end for want of work. */
 bool log_has_kept(const struct log *log);
 /* How many lines were lost so far. */
 unsigned long log_lost(const struct log *log);

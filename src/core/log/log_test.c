@@ -312,6 +312,60 @@ static void bursts(void **state)
     end_receiver(&r);
 }
 
+/* What waited for the old reader does not come to the new one, which is told that it is lost. */
+static void another_sink(void **state)
+{
+    struct receiver old, new;
+    const struct log_config config = {
+        .sink = LOG_SINK_POSTLOG, .tag = "postfix/test", .host = "mx", .postlog_path = new.path};
+    char line[3000];
+    struct log *log;
+
+    (void)state;
+    start_receiver(&old);
+    start_receiver(&new);
+    log = open_log(&old);
+    log_keep(log);
+    while (log_retry_ms(log) == 0)
+        log_line(log, LOG_LEVEL_INFO, S("old"));
+    end_receiver(&old);
+    log_reopen(log, &config);
+    assert_true(log_lost(log) > 0);
+    log_line(log, LOG_LEVEL_INFO, S("new"));
+    assert_true(is_loss(next(&new, line)));
+    assert_non_null(strstr(next(&new, line), ": new"));
+    assert_string_equal(next(&new, line), "");
+    log_close(log);
+    end_receiver(&new);
+}
+
+/* For a reader that takes nothing no process stays; as soon as it takes a line, it does. */
+static void what_is_kept_for_nobody(void **state)
+{
+    struct receiver r;
+    char line[3000];
+    struct log *log;
+    int64_t began_us = clock_monotonic_us();
+
+    (void)state;
+    start_receiver(&r);
+    log = open_log(&r);
+    log_keep(log);
+    for (int i = 0; i < 1000; i++)
+        log_line(log, LOG_LEVEL_INFO, S("x"));
+    for (; log_has_kept(log); log_flush(log))
+        (void)usleep(10000);
+    assert_true(clock_monotonic_us() - began_us >= 1000000);
+    assert_true(log_retry_ms(log) > 0);
+    while (!log_has_kept(log) && log_retry_ms(log) > 0) {
+        (void)next(&r, line);
+        log_flush(log);
+    }
+    assert_true(log_has_kept(log));
+    end_receiver(&r);
+    log_close(log);
+}
+
 static void a_receiver_that_comes_back(void **state)
 {
     struct receiver r;
@@ -468,7 +522,7 @@ int main(void)
         cmocka_unit_test(lines_to_postlogd), cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(a_slow_reader_loses_nothing), cmocka_unit_test(a_dead_reader_is_waited_for_once),
         cmocka_unit_test(a_child_sends_nothing_of_its_parents), cmocka_unit_test(a_handler_may_log),
-        cmocka_unit_test(bursts),
+        cmocka_unit_test(bursts), cmocka_unit_test(another_sink), cmocka_unit_test(what_is_kept_for_nobody),
         cmocka_unit_test(a_receiver_that_comes_back),
         cmocka_unit_test(syslog_takes_the_first_descriptor),
         cmocka_unit_test(stdout_and_stderr),
