@@ -11,38 +11,6 @@
 #include "core/io/stream_inner.h"
 #include "core/run/page.h"
 
-/* ---- buffers: borrowed from the loop, but for odd sizes and streams without descriptor ---- */
-
-static char *new_buffer(const struct stream *s, size_t cap)
-{
-    if (s->read_fd >= 0 && cap == PAGE_BYTES)
-        return page_take();
-    if (s->read_fd >= 0 && cap == BULK_BYTES)
-        return bulk_take();
-    return xmalloc(cap);
-}
-
-static void free_buffer(const struct stream *s, char *buffer, size_t cap)
-{
-    if (s->read_fd >= 0 && cap == PAGE_BYTES)
-        page_give(buffer);
-    else if (s->read_fd >= 0 && cap == BULK_BYTES)
-        bulk_give(buffer);
-    else
-        free(buffer);
-}
-
-/* A buffer of CAP bytes, at least PAGE_BYTES, that starts as the USED bytes at FROM in OLD, which is freed. */
-static char *resize_buffer(const struct stream *s, char *old, size_t old_cap, const char *from, size_t used, size_t cap)
-{
-    char *buffer = new_buffer(s, cap);
-
-    if (used > 0)
-        memcpy(buffer, from, used);
-    free_buffer(s, old, old_cap);
-    return buffer;
-}
-
 /* ---- opening and closing ---- */
 
 /* True when FD was blocking before. */
@@ -102,8 +70,8 @@ struct stream *stream_from_bytes(slice bytes)
 
 static void free_stream(struct stream *s)
 {
-    free_buffer(s, s->in, s->in_cap);
-    free_buffer(s, s->out, s->out_cap);
+    stream_free_input(s);
+    stream_free_output(s);
     free(s->write_failure);
     free(s->name);
     free(s);
@@ -180,52 +148,13 @@ void stream_set_bulk(struct stream *s, bool on)
 
 /* ---- waiting ---- */
 
-static void free_output(struct stream *s)
-{
-    free_buffer(s, s->out, s->out_cap);
-    s->out = NULL;
-    s->out_cap = 0;
-}
-
-static void give_buffers_back(void *arg)
-{
-    struct stream *s = arg;
-
-    if (s->in_at == s->in_end) {
-        free_buffer(s, s->in, s->in_cap);
-        s->in = NULL;
-        s->in_at = s->in_end = s->in_cap = 0;
-    }
-    if (s->out_n == 0)
-        free_output(s);
-}
-
-/* While nothing comes, a large buffer is of more use elsewhere.  Nothing in it is on loan when more is waited for. */
-static void give_bulk_back(struct stream *s)
-{
-    size_t rest = s->in_end - s->in_at;
-
-    if (s->in_cap != BULK_BYTES || rest > PAGE_BYTES)
-        return;
-    if (rest > 0) {
-        s->in = resize_buffer(s, s->in, s->in_cap, s->in + s->in_at, rest, PAGE_BYTES);
-        s->in_cap = PAGE_BYTES;
-    } else {
-        free_buffer(s, s->in, s->in_cap);
-        s->in = NULL;
-        s->in_cap = 0;
-    }
-    s->in_at = 0;
-    s->in_end = rest;
-}
-
 static bool wait_fd(struct stream *s, enum fd_want want, deadline by, struct err *err)
 {
     s->moved = 0;
     if (want == FD_WRITE) /* what was read last may still be on loan */
         return task_wait_fd(s->write_fd, FD_WRITE, by, err);
-    give_bulk_back(s);
-    return task_wait_fd_idle(s->read_fd, FD_READ, by, give_buffers_back, s, err);
+    stream_give_bulk_back(s);
+    return task_wait_fd_idle(s->read_fd, FD_READ, by, stream_give_buffers_back, s, err);
 }
 
 /* A stream that never has to wait must not keep the other tasks from running, nor outlive its deadline. */
@@ -281,21 +210,8 @@ bool stream_flush(struct stream *s, deadline by, struct err *err)
         return write_failed(s, err);
     s->out_n = 0;
     if (s->out_cap == BULK_BYTES)
-        free_output(s);
+        stream_free_output(s);
     return true;
-}
-
-/* Room for N bytes more, up to the most a stream gathers; how many there really are is in out_cap. */
-static void make_room(struct stream *s, size_t n)
-{
-    size_t cap = s->out_cap == 0 ? PAGE_BYTES : s->out_cap;
-
-    while (cap < s->out_n + n && cap < WRITE_BYTES_MOST)
-        cap *= 2;
-    if (cap != s->out_cap) {
-        s->out = resize_buffer(s, s->out, s->out_cap, s->out, s->out_n, cap);
-        s->out_cap = cap;
-    }
 }
 
 bool stream_write(struct stream *s, slice bytes, deadline by, struct err *err)
@@ -312,7 +228,7 @@ bool stream_write(struct stream *s, slice bytes, deadline by, struct err *err)
     while (bytes.n > 0) {
         slice part;
 
-        make_room(s, bytes.n);
+        stream_make_room(s, bytes.n);
         if (s->out_n == s->out_cap) {
             if (!stream_flush(s, by, err))
                 return false;
@@ -352,7 +268,7 @@ char *stream_room(struct stream *s, size_t n, size_t *room)
         *room = 0;
         return NULL;
     }
-    make_room(s, n);
+    stream_make_room(s, n);
     *room = s->out_cap - s->out_n;
     return s->out + s->out_n;
 }
@@ -369,30 +285,6 @@ size_t stream_pending(const struct stream *s)
 }
 
 /* ---- filling the input buffer ---- */
-
-static size_t read_cap(const struct stream *s, size_t rest)
-{
-    size_t cap = s->in_cap == 0 ? PAGE_BYTES : s->in_cap;
-
-    while (cap < rest + READ_BYTES)
-        cap *= 2;
-    return s->bulk && cap < BULK_BYTES && !bulk_is_short() ? BULK_BYTES : cap;
-}
-
-/* An unread rest moves to the front first.  Returns for how much a read is to ask. */
-static size_t make_read_room(struct stream *s)
-{
-    size_t rest = s->in_end - s->in_at, cap = read_cap(s, rest);
-
-    if (cap != s->in_cap)
-        s->in = resize_buffer(s, s->in, s->in_cap, s->in + s->in_at, rest, cap);
-    else if (rest > 0 && s->in_at > 0)
-        memmove(s->in, s->in + s->in_at, rest);
-    s->in_cap = cap;
-    s->in_at = 0;
-    s->in_end = rest;
-    return s->bulk ? cap - rest : READ_BYTES;
-}
 
 static bool wait_readable(struct stream *s, deadline by, struct err *err)
 {
@@ -413,7 +305,7 @@ enum fill stream_fill(struct stream *s, deadline by, struct err *err)
     if (s->drained && by.at_us != AT_ONCE.at_us && !wait_readable(s, by, err))
         return FILL_FAILED;
     for (;;) {
-        size_t most = make_read_room(s);
+        size_t most = stream_make_read_room(s);
         ssize_t n = read(s->read_fd, s->in + s->in_end, most);
 
         if (n > 0) {

@@ -1,4 +1,4 @@
-/* core/io/stream_inner.h - what the two halves of a stream share.  For core/io alone. */
+/* core/io/stream_inner.h - what the parts of a stream share.  For core/io alone. */
 #ifndef CORE_IO_STREAM_INNER_H
 #define CORE_IO_STREAM_INNER_H
 
@@ -24,6 +24,18 @@ struct stream {
 enum fill { FILL_FAILED, FILL_EOF, FILL_MORE };
 /* Gets at least one byte more into the input buffer, behind what is unread there. */
 MUST_CHECK enum fill stream_fill(struct stream *s, deadline by, struct err *err);
+
+/* stream_buffers.c */
+void stream_free_input(struct stream *s);
+void stream_free_output(struct stream *s);
+/* For a stream that waits: those in which nothing is. */
+void stream_give_buffers_back(void *stream);
+/* While nothing comes, a large buffer is of more use elsewhere.  Nothing in it is on loan when more is waited for. */
+void stream_give_bulk_back(struct stream *s);
+/* Room for reading; an unread rest moves to the front first.  Returns for how much a read is to ask. */
+size_t stream_make_read_room(struct stream *s);
+/* Room for N bytes more, up to the most a stream gathers; how many there really are is in out_cap. */
+void stream_make_room(struct stream *s, size_t n);
 
 static inline slice stream_unread(const struct stream *s)
 {
