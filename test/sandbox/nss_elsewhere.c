@@ -12,7 +12,7 @@ enum nss_status _nss_elsewhere_getpwnam_r(const char *name, struct passwd *out, 
     (void)memory, (void)bytes, (void)why;
     if (strcmp(name, known) != 0)
         return NSS_STATUS_NOTFOUND;
-    *out = (struct passwd){.pw_name = known, .pw_passwd = none, .pw_uid = 1000, .pw_gid = 1000, .pw_gecos = none, .pw_dir = home,
-                           .pw_shell = none};
+    *out = (struct passwd){.pw_name = known, .pw_passwd = none, .pw_uid = 1000, .pw_gid = 1000,
+                           .pw_gecos = none, .pw_dir = home, .pw_shell = none};
     return NSS_STATUS_SUCCESS;
 }

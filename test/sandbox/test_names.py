@@ -25,8 +25,8 @@ def test_module_elsewhere(tmp_path: Path) -> None:
     module = tmp_path / "libnss_elsewhere.so.2"
     subprocess.run(["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-Wl,-soname,{module.name}", "-o", module, SOURCE], check=True)
     with waybill.Waybill() as system:
-        system.room.run(["install", "-D", "-m", "755", module, f"/srv/nss/{module.name}"])
-        system.room.shell(f"ln -s /srv/nss/{module.name} /usr/lib/$(uname -m)-linux-gnu/")
+        system.room.run(["install", "-D", "-m", "755", module, f"/home/nss/{module.name}"])
+        system.room.shell(f"ln -s /home/nss/{module.name} /usr/lib/$(uname -m)-linux-gnu/")
         system.room.write("/etc/nsswitch.conf", "passwd: files elsewhere\n")
         system.configure(INSTALLED)
         system.start()

@@ -73,7 +73,7 @@ SERVICES = {
     "local": May("private/local", {"active"}, names=True),
     "virtual": May("private/virtual", {"active"}, names=True),
     "anvil": May("private/anvil", services=False),
-    "proxymap": May("private/proxymap", writes={"/var/lib/postfix"}, names=True),
+    "proxymap": May("private/proxymap", names=True),
 }
 # Folders of the queue, and where else files of others lie.
 FOLDERS = ("maildrop", "incoming", "active", "deferred", "hold", "corrupt", "bounce", "defer", "trace", "flush", "private", "public", "pid")
@@ -92,9 +92,9 @@ def running(main: tuple[str, ...] = ()) -> Iterator[Installed]:
         yield system
 
 
-def process(system: Installed, program: str) -> int:
+def process(system: Installed, program: str, besides: int = 0) -> int:
     end = time.monotonic() + 60
-    while not (found := system.children(program)):
+    while not (found := [pid for pid in system.children(program) if pid != besides]):
         assert time.monotonic() < end, f"{program} does not run"
         time.sleep(0.02)
     return found[0]
@@ -199,6 +199,22 @@ def test_what_it_must_not(system: Installed, tool: Path, program: str) -> None:
     assert {what for what, verdict in verdicts.items() if verdict == FINE} == allowed(SERVICES[program])
     assert set(verdicts.values()) <= {FINE, "EPERM", "EACCES", "ENOSYS"}
     system.log.wait(rf"{program} pid {pid} killed by signal 31")
+
+
+def test_what_each_proxymap_writes(tool: Path) -> None:
+    """The folders of proxy_write_maps: as proxywrite."""
+    making = {"make": puppet.making("/var/lib/postfix/new")}
+    with running() as system:
+        [reader] = puppet.connected(system, ("private/proxymap",))
+        pid = process(system, "proxymap")
+        confined(system, pid)
+        assert puppet.attempt(system, tool, pid, making) == {"make": "EACCES"}
+        [writer] = puppet.connected(system, ("private/proxywrite",))
+        other = process(system, "proxymap", besides=pid)
+        confined(system, other)
+        assert puppet.attempt(system, tool, other, making) == {"make": FINE}
+        reader.close()
+        writer.close()
 
 
 def test_commands_are_free() -> None:

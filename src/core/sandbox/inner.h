@@ -60,8 +60,8 @@ extern const size_t name_place_count;
 bool names_ask_outside(slice nsswitch);
 /* So does this machine's. */
 bool names_need_internet(void);
-/* Loads the modules that it names, wherever they lie: one that cannot be opened later is passed over in silence, and its users
- * are unknown. */
+/* Loads the modules that it names, wherever they lie: one that cannot be opened later is passed over in silence, and its
+ * users are unknown. */
 void names_load(void);
 
 #endif

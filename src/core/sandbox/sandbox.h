@@ -7,9 +7,9 @@
  *                  forbidden
  *   seccomp        system calls that it has no use for fail: with EPERM or EACCES when they would reach outside (start a
  *                  program, signal another process or have a descriptor do it, change identity, open a socket of another
- *                  kind, change files where it has no place to write), with ENOSYS when nobody has thought of them, so that C libraries to come fall
- *                  back.  What no program of ours and no library ever asks for (ptrace, mounts, kernel modules) ends the
- *                  process by SIGSYS
+ *                  kind, change files where it has no place to write), with ENOSYS when nobody has thought of them, so
+ *                  that C libraries to come fall back.  What no program of ours and no library ever asks for (ptrace,
+ *                  mounts, kernel modules) ends the process by SIGSYS
  *
  * A declaration is a list of what a process may: nothing declared is nothing allowed, but for what every daemon does with
  * descriptors that are open, memory, threads of its own, clocks, and datagrams to the system's log.

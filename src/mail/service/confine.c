@@ -1,5 +1,7 @@
 /* From what a service says it needs to its sandbox. */
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/bug.h"
@@ -39,13 +41,38 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Of a file that is a link: where it leads to, which is what the kernel looks at. */
+static void add_target(struct places *p, const char *path, enum sandbox_right right)
+{
+    char *target = realpath(path, NULL);
+
+    if (target != NULL && strcmp(target, path) != 0 && !is_folder(target))
+        add_place(p, folder_of(slice_text(target)), right);
+    free(target);
+}
+
 /* Files are replaced by new ones of their name: the folder it is that counts. */
 static void add_file(struct places *p, slice path, enum sandbox_right right)
 {
     char *text = xstrndup(path.p, path.n);
 
     add_place(p, is_folder(text) ? path : folder_of(path), right);
+    add_target(p, text, right);
     free(text);
+}
+
+/* Of a table's name, which may be a folder's too, its type makes that of a file. */
+static void add_table(struct places *p, slice path, enum sandbox_right right)
+{
+    static const char *const endings[] = {"", ".db", ".lmdb"};
+
+    add_place(p, folder_of(path), right);
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        AUTO_BUF struct buf file = BUF_INIT(PATH_MAX);
+
+        if (buf_addf(&file, "%.*s%s", S_ARG(path), endings[i]))
+            add_target(p, buf_text(&file), right);
+    }
 }
 
 /* The file of "proxy:hash:/etc/aliases"; nothing for tables that have none. */
@@ -74,7 +101,7 @@ static void add_value(struct places *p, slice value, enum sandbox_right right)
         if (word.p[0] == '/')
             add_file(p, word, right);
         else if (cut_table(word, &path))
-            add_file(p, path, right);
+            add_table(p, path, right);
 }
 
 static void add_words(struct places *p, struct params *params, const char *words, enum sandbox_right right)
@@ -93,7 +120,7 @@ static void add_words(struct places *p, struct params *params, const char *words
 
 void confine(struct worker *w)
 {
-    const struct service_needs *needs = &w->service->needs;
+    const struct service_needs *needs = &w->needs;
     struct params *params = w->run.params;
     struct places places = {0};
     struct sandbox sandbox;

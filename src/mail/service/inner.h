@@ -23,6 +23,7 @@ struct watcher {
 /* One daemon: this belongs to the process. */
 struct worker {
     const struct service *service;
+    struct service_needs needs; /* what pre_start() has left of the service's */
     struct service_options options;
     struct service_run run;
     int64_t max_idle_us;

@@ -105,6 +105,8 @@ int service_main(const struct service *service, int argc, char **argv);
 
 /* The running daemon's view of itself; valid from pre_start() on. */
 struct service_run *service_run(void);
+/* What it declared.  pre_start() may take away what this row of master.cf does not need. */
+struct service_needs *service_needs(void);
 struct params *service_params(void);
 /* The same for the load of this moment: above 80 % of the sessions that an explicit limit allows (and no more workers can come),
  * those of stress=yes. */

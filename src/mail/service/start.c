@@ -309,6 +309,7 @@ int service_main(const struct service *service, int argc, char **argv)
     struct err err;
 
     w->service = service;
+    w->needs = service->needs;
     prepare(w, argc, argv);
     if (service->pre_start != NULL && !service->pre_start(&w->run, &err))
         event_fatal("%s", err.text);

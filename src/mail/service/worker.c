@@ -26,6 +26,11 @@ struct service_run *service_run(void)
     return &worker.run;
 }
 
+struct service_needs *service_needs(void)
+{
+    return &worker.needs;
+}
+
 struct params *service_params(void)
 {
     return worker.run.params;

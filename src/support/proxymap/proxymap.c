@@ -312,8 +312,11 @@ static void client(struct stream *s)
 
 static bool open_all(struct service_run *run, struct err *err)
 {
+    struct service_needs *needs = service_needs();
+
     (void)err;
     is_writer = slice_eq(slice_text(run->name), S(PROXYWRITE_SERVICE));
+    *(is_writer ? &needs->reads : &needs->writes) = NULL;
     approved_init(&approved, slice_text(is_writer ? run->params->proxy_write_maps : run->params->proxy_read_maps),
                   is_writer);
     return true;
