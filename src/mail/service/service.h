@@ -22,7 +22,8 @@
  * flushing.  Draining lets sessions run on for drain_time_limit and then cancels them; those of a SERVICE_MULTI service,
  * whose clients only wait there for their next question, after two seconds; deliveries, which have limits of their own,
  * after daemon_timeout.  max_use is meant for a process with one session at a time, of which a worker stands for several: a
- * session that begins as one of four is a quarter of a use.  A worker used up ends when it has been without one for a second.
+ * session that begins as one of four is a quarter of a use.  A worker that is used up ends when it has been without one for
+ * a second.
  * Depends on: all of core, mail/params, mail/events. */
 #ifndef MAIL_SERVICE_SERVICE_H
 #define MAIL_SERVICE_SERVICE_H

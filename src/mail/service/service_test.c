@@ -23,6 +23,32 @@ static char directory[] = "/tmp/waybill-service-XXXXXX";
 
 /* ---- the daemons ---- */
 
+static void want_token(void *unused)
+{
+    struct err err;
+
+    (void)unused;
+    (void)!flow_wait(SECONDS(300), &err);
+}
+
+static int flow_feed; /* from the child, too: where tokens come from */
+
+/* A waiter is cancelled after its token has come and before it goes on. */
+static void cancel_waiter(void)
+{
+    struct task_group waiter;
+    struct err err;
+
+    group_init(&waiter);
+    assert_true(group_spawn(&waiter, "waiter", want_token, NULL, &err));
+    assert_true(task_yield(&err)); /* it waits */
+    assert_int_equal(write(flow_feed, "", 1), 1);
+    while (flow_count() > 0)
+        assert_true(task_yield(&err));
+    group_cancel(&waiter);
+    assert_true(group_wait(&waiter, NEVER, &err));
+}
+
 /* Echoes lines; "endpoints" is answered with the connection's ends. */
 static void echo(struct stream *s)
 {
@@ -46,6 +72,9 @@ static void echo(struct stream *s)
             ok = stream_printf(s, NEVER, &err, "%u %u\n", count, flow_count());
         } else if (slice_eq(line, S("wait"))) {
             ok = stream_printf(s, NEVER, &err, "%d\n", flow_wait(SECONDS(300), &err));
+        } else if (slice_eq(line, S("cancel"))) {
+            cancel_waiter();
+            ok = stream_write(s, S("done\n"), NEVER, &err);
         } else if (slice_eq(line, S("wait a little"))) {
             int64_t since_us = clock_monotonic_us();
 
@@ -155,6 +184,7 @@ static struct child start(const struct service *service, bool our_master, const 
         status[i] = high(status[i]);
         errors[i] = high(errors[i]);
     }
+    flow_feed = flow[1];
     c.pid = fork();
     assert_true(c.pid >= 0);
     if (c.pid == 0)
@@ -607,6 +637,8 @@ static void flow_tokens(void **state)
     assert_string_equal(ask(fd, "flow\n", 5000), "3 1\n");
     assert_string_equal(ask(fd, "wait\n", 5000), "1\n");
     assert_string_equal(ask(fd, "wait a little\n", 5000), "1\n");
+    assert_string_equal(ask(fd, "cancel\n", 5000), "done\n");
+    expect_bytes(&c, "", 1);
     (void)close(fd);
     assert_int_equal(end(&c), 0);
 }
@@ -632,6 +664,29 @@ static void flow_waits(void **state)
     assert_string_equal(ask(fds[1 - first], "", 5000), "1\n");
     (void)close(fds[0]);
     (void)close(fds[1]);
+    assert_int_equal(end(&c), 0);
+}
+
+/* However many tokens come at a time, all who wait go on. */
+static void flow_lets_many_go(void **state)
+{
+    enum { MANY = 300 };
+    static const char tokens[MANY];
+    const char *const argv = "echo -t unix -z";
+    struct child c = start(&unlimited_service, true, "unix", argv);
+    int fds[MANY];
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++) {
+        fds[i] = dial(&c);
+        assert_string_equal(ask(fds[i], "x\n", 5000), "x\n"); /* it is there */
+        assert_int_equal(write(fds[i], "wait\n", 5), 5);
+    }
+    assert_int_equal(write(c.flow_in, tokens, MANY), MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_string_equal(ask(fds[i], "", 5000), "1\n");
+        (void)close(fds[i]);
+    }
     assert_int_equal(end(&c), 0);
 }
 
@@ -690,6 +745,7 @@ int main(void)
         cmocka_unit_test(passed_connections),
         cmocka_unit_test(flow_tokens),
         cmocka_unit_test(flow_waits),
+        cmocka_unit_test(flow_lets_many_go),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
