@@ -354,7 +354,7 @@ int log_retry_ms(const struct log *log)
 {
     if (log->out.kept.n == 0 && log->lost_untold == 0)
         return 0;
-    return log->out.kept.n == 0 || outlet_is_dead(&log->out) ? RETRY_DEAD_MS : RETRY_MS;
+    return log->out.kept.n == 0 || outlet_is_dead(&log->out) || outlet_is_silent(&log->out) ? RETRY_DEAD_MS : RETRY_MS;
 }
 
 bool log_has_kept(const struct log *log)
