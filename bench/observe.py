@@ -12,7 +12,7 @@ from pathlib import Path
 
 import measure
 
-FLUSHES = ("fsync", "fdatasync", "sync_file_range", "syncfs", "sync", "msync")
+FLUSHES = ("fsync", "fdatasync", "syncfs", "sync", "msync")
 _ROW = re.compile(r"^ *[\d.]+ +[\d.]+ +\d+ +(?P<calls>\d+) +(?:\d+ +)?(?P<name>\w+)$", re.M)
 
 
