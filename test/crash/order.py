@@ -68,7 +68,7 @@ class Order:
         self.trace = trace
         self._of: dict[str, list[Call]] = {}
         self._cleanup = self._calls("cleanup")
-        self._texts = [call for call in self._cleanup if re.search("/(incoming|active)/", path_of_fd(call)) and call.name == "write"]
+        self._texts = [call for call in self._cleanup if re.search("/(incoming|active)/", path_of_fd(call)) and call.name in ("write", "writev")]
 
     def _calls(self, program: str) -> list[Call]:
         if program not in self._of:
