@@ -55,6 +55,8 @@ class Round:
     """Seconds until the source had all its answers."""
     source_cpu_per_1000: float = 0
     sink_cpu_per_1000: float = 0
+    processors_busy: float = 0
+    """While the source was at work, by whatever, the kernel's own threads included."""
 
 
 class Group:
@@ -130,6 +132,12 @@ class Cpu:
 
     def close(self) -> None:
         self.group.close()
+
+
+def machine_cpu() -> float:
+    """Seconds that all processors have worked since the machine was started."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def make_image(path: Path, mib: int = 512, *, inodes: int = 0) -> Path:
@@ -247,7 +255,9 @@ class Bench:
         messages = load.messages * load.recipients
         self.system.log.mark()
         used, sunk, began = self.cpu.used(self.system), self.sink_cpu.used(), time.monotonic()
+        worked = machine_cpu()
         said = self.source(self, load)
+        busy = (machine_cpu() - worked) / (time.monotonic() - began)
         accepted = said.get("seconds", time.monotonic() - began)
         self.drain()
         seconds = time.monotonic() - began
@@ -256,7 +266,7 @@ class Bench:
         sunk = self.sink_cpu.used() - sunk
         self.expect_sent(messages)
         return Round(self.name, number, round(seconds, 3), round(messages / seconds, 1), round(cpu * 1000 / messages, 3),
-                     round(accepted, 3), round(said.get("cpu_s", 0) * 1000 / messages, 3), round(sunk * 1000 / messages, 3))
+                     round(accepted, 3), round(said.get("cpu_s", 0) * 1000 / messages, 3), round(sunk * 1000 / messages, 3), round(busy, 2))
 
     def close(self) -> None:
         self.system.stop()
@@ -339,10 +349,10 @@ def show(load: Load, rounds: list[Round]) -> dict[str, object]:
     found = medians(rounds)
     compared = ratios(found)
     print(f"{load.messages} messages of {load.size} bytes, {load}")
-    print(f"{'system':10} {'round':>5} {'messages/s':>11} {'CPU s/1000':>11} {'accepted s':>11} {'emptied s':>10}")
+    print(f"{'system':10} {'round':>5} {'messages/s':>11} {'CPU s/1000':>11} {'accepted s':>11} {'emptied s':>10} {'processors':>10}")
     for one in rounds:
         print(f"{one.system:10} {one.number:5} {one.messages_per_second:11.1f} {one.cpu_seconds_per_1000:11.3f} "
-              f"{one.accepted_in:11.2f} {one.seconds:10.2f}")
+              f"{one.accepted_in:11.2f} {one.seconds:10.2f} {one.processors_busy:10.2f}")
     for name, median in found.items():
         print(f"{name:10} {'med.':>5} {median['messages_per_second']:11.1f} {median['cpu_seconds_per_1000']:11.3f}")
     for name, ratio in compared.items():

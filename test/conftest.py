@@ -31,8 +31,11 @@ class Collector:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.failed: list[tuple[str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append((report.nodeid, report.longreprtext))
         if report.failed or report.skipped or report.when == "call":
             self._config.stash[VERDICTS].add(report.faults, report.nodeid, "left out" if report.skipped else report.outcome)
         if report.left_out and report.when == "setup":
@@ -46,7 +49,7 @@ def is_worker(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
     config.stash[VERDICTS] = faults.Verdicts()
-    config.pluginmanager.register(Collector(config))
+    config.pluginmanager.register(Collector(config), "collector")
     if not is_worker(config):
         findings.begin()
     elif os.geteuid() == 0:
@@ -113,6 +116,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:
         session.exitstatus = 77
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Says again at the very end, which is what is seen of a long output, why the first tests failed."""
+    collector = config.pluginmanager.get_plugin("collector")
+    for name, text in collector.failed[:5] if collector and not is_worker(config) else []:
+        print(f"\n{name}:", *text.splitlines()[-25:], sep="\n    ")
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def medians(rounds: Sequence[measure.Round], messages: int) -> Figures:
             "accepted_per_second": median([messages / one.accepted_in for one in rounds]),
             "cpu_s_per_1000": median([one.cpu_seconds_per_1000 for one in rounds]),
             "source_cpu_s_per_1000": median([one.source_cpu_per_1000 for one in rounds]),
-            "sink_cpu_s_per_1000": median([one.sink_cpu_per_1000 for one in rounds])}
+            "sink_cpu_s_per_1000": median([one.sink_cpu_per_1000 for one in rounds]),
+            "processors_busy": median([one.processors_busy for one in rounds])}
 
 
 def share(bench: measure.Bench, load: measure.Load) -> measure.Load:

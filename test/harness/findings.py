@@ -14,8 +14,8 @@ from . import paths
 
 _LONGEST = 6000
 
-# LeakSanitizer looks for leaks when a program ends; of one that is killed meanwhile it says this, or nothing.
-_KILLED = re.compile(r"(==\S+==\d+==Unable to get registers from thread \d+\.)?")
+# LeakSanitizer looks for leaks when a program ends; of one that is killed meanwhile it says this of some of its threads, or nothing.
+_KILLED = re.compile(r"(==\S+==\d+==Unable to get registers from thread \d+\.\s*)*")
 
 
 def folder() -> Path | None:
