@@ -12,11 +12,7 @@
 #include "mail/queue/own_disk.h"
 
 /* One flush of the file system costs a little more than that of a file. */
-enum { TOGETHER_LEAST = 3, LONGER_MOST = 5, FAILED = -1 };
-/* What others write to the file system goes out with it: when that takes too long, each file goes on its own for a while. */
-#define LONG_US MILLIS(50)
-#define TOO_LONG_US MILLIS(250)
-#define PAUSE_US SECONDS(60)
+enum { TOGETHER_LEAST = 3, FAILED = -1 };
 
 struct commit {
     struct gathered place;
@@ -65,13 +61,12 @@ void committer_init(struct committer *c, const char *queue_directory)
     };
 }
 
-static void learn(struct committer *c, int64_t took_us)
+static void learn(struct commit_pace *p, int64_t took_us)
 {
-    if (took_us == FAILED || took_us > TOO_LONG_US ||
-        (took_us > LONG_US && c->usual_us > 0 && took_us > LONGER_MOST * c->usual_us))
-        c->alone_until_us = clock_monotonic_us() + PAUSE_US;
+    if (took_us == FAILED)
+        commit_pace_failed(p, clock_monotonic_us());
     else
-        c->usual_us = c->usual_us == 0 ? took_us : (7 * c->usual_us + took_us) / 8;
+        commit_pace_took(p, took_us, clock_monotonic_us());
 }
 
 /* ---- one message ---- */
@@ -83,12 +78,12 @@ static void sync_alone(void *arg)
 
 static void write_to_disk(struct committer *c, struct commit *commit)
 {
-    if (!c->may_gather || clock_monotonic_us() < c->alone_until_us)
+    if (!c->may_gather || !commit_pace_allows(&c->pace, clock_monotonic_us()))
         pool_run_brief(sync_alone, &commit->place);
     else
         gather_run(&c->gathering, &commit->place);
     if (commit->took_us != 0)
-        learn(c, commit->took_us);
+        learn(&c->pace, commit->took_us);
 }
 
 bool queue_commit(struct committer *c, int fd, int ready_mode, deadline by, struct err *err)

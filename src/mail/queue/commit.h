@@ -11,6 +11,7 @@
 #define MAIL_QUEUE_COMMIT_H
 
 #include "core/run/gather.h"
+#include "mail/queue/commit_pace.h"
 
 enum { COMMIT_MOST = 512 };
 
@@ -18,7 +19,7 @@ enum { COMMIT_MOST = 512 };
 struct committer {
     struct gathering gathering;
     bool may_gather;
-    int64_t usual_us, alone_until_us; /* how long syncfs() takes; it took too long, or failed */
+    struct commit_pace pace;
 };
 
 /* Looks at where the queue is: before chroot. */
