@@ -19,6 +19,7 @@ kills: "|kill -9 $PPID; sleep 600"
 waits: "|echo $$ >/home/work/begun; while [ ! -e /home/work/go ]; do sleep 0.05; done; cat >/home/work/got"
 files: /home/small/box
 tool: "|/usr/bin/procmail -d alice"
+cases: /home/work/one, /home/work/One, /home/work/one, "|cat >>/home/work/two", "|cat >>/home/work/Two"
 """
 MAIN = ("alias_maps = hash:/etc/aliases", "deliver_lock_attempts = 2", "deliver_lock_delay = 1s", "command_time_limit = 2s", "biff = no",
         "recipient_delimiter = +", "transport_retry_time = 1s", "mailbox_command_maps = inline:{{carol=/usr/bin/procmail -a \"$$EXTENSION\"}}")
@@ -123,6 +124,13 @@ def test_full_maildir(system: System) -> None:
     shell(system, "mount -o remount,size=4m /home/small; sendmail -q")
     assert outcome(system, "maildir@test.invalid", 2) == "2.0.0 sent (delivered to maildir)"
     assert shell(system, "cat /home/small/dir/new/* | grep -c ^xxx; umount /home/small; rm /home/bob/.forward").split() == ["3000"]
+
+
+def test_names_of_files_and_commands_are_taken_by_the_letter(ours: System) -> None:
+    """Debian's takes One for one, and puts nothing there."""
+    assert attempt(ours, "cases", "by the letter\n", "cases@test.invalid") == "2.0.0 sent (delivered to file: /home/work/one)"
+    outcome(ours, "cases@test.invalid", 4)
+    assert shell(ours, "cd /home/work; grep -c letter one One two Two").split() == ["one:1", "One:1", "two:1", "Two:1"]
 
 
 # ---- commands ----

@@ -57,15 +57,25 @@ void delivery_expanded(struct delivery *d, const struct origin *o)
     agent_report_expansion(d->request, d->index, &told);
 }
 
-bool delivery_first(struct delivery *d, const char *kind, slice what)
+static bool is_first(struct delivery *d, const char *kind, slice what, bool folded)
 {
-    AUTO_BUF struct buf key = BUF_INIT(64 * 1024);
+    AUTO_BUF struct buf key = BUF_INIT(128 * 1024);
     static char mark;
 
     (void)buf_addf(&key, "%s ", kind);
     for (size_t i = 0; i < what.n; i++)
-        (void)buf_add_char(&key, ascii_lower(what.p[i]));
-    return map_set(&d->seen, buf_slice(&key), &mark) == NULL;
+        (void)buf_add_char(&key, folded ? ascii_lower(what.p[i]) : what.p[i]);
+    return key.overflow || map_set(&d->seen, buf_slice(&key), &mark) == NULL;
+}
+
+bool delivery_first(struct delivery *d, const char *kind, slice what)
+{
+    return is_first(d, kind, what, true);
+}
+
+bool delivery_first_exactly(struct delivery *d, const char *kind, slice what)
+{
+    return is_first(d, kind, what, false);
 }
 
 bool delivery_is_probe(const struct delivery *d)

@@ -172,7 +172,7 @@ void include_expand(struct delivery *d, const struct origin *from, slice path)
         refuse(d, from, misconfigured, "mail system configuration error");
         return;
     }
-    if (!delivery_first(d, "list", path))
+    if (!delivery_first_exactly(d, "list", path))
         return;
     job->kind = USER_FILE_INCLUDE;
     job->path_count = 1;

@@ -115,8 +115,9 @@ void delivery_refuse(struct delivery *d, const struct origin *o, slice address, 
 struct outcome local_outcome(struct dsn_code dsn, slice reason);
 /* The recipient stands for what O is about to list. */
 void delivery_expanded(struct delivery *d, const struct origin *o);
-/* True the first time for this KIND and WHAT (without regard to case). */
+/* True the first time for this KIND and WHAT: an address, or what the system knows by its very letters. */
 bool delivery_first(struct delivery *d, const char *kind, slice what);
+bool delivery_first_exactly(struct delivery *d, const char *kind, slice what);
 /* Is this "what would become of it" alone? */
 bool delivery_is_probe(const struct delivery *d);
 

@@ -132,6 +132,6 @@ static struct outcome into_file(struct delivery *d, const struct origin *o, slic
 
 void file_put(struct delivery *d, const struct origin *o, slice path)
 {
-    if (delivery_first(d, "file", path))
+    if (delivery_first_exactly(d, "file", path))
         delivery_add(d, o, o->name->address, into_file(d, o, path));
 }

@@ -110,7 +110,7 @@ void command_deliver(struct delivery *d, const struct origin *from, const struct
     struct origin o = *from;
 
     (void)buf_addf(&key, "%.*s %.*s", S_ARG(n->base), S_ARG(command));
-    if (!delivery_first(d, "command", buf_slice(&key)))
+    if (!delivery_first_exactly(d, "command", buf_slice(&key)))
         return;
     if (!world.params->frozen_delivered_to)
         o.delivered_to = n->address;
