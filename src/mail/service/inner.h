@@ -62,6 +62,8 @@ void channel_open(struct worker *w);
 /* Say so unless that was said last. */
 void channel_taken(struct worker *w);
 void channel_available(struct worker *w);
+/* The first word of a process that has room left. */
+void channel_works(struct worker *w);
 /* A task: drains when master closes its end. */
 void channel_watch(void *worker);
 

@@ -114,14 +114,11 @@ void worker_begin(struct worker *w)
 {
     w->session_count++;
     w->used += USE / w->session_count;
-    if (!w->greeted) {
-        w->greeted = true;
+    if (worker_is_full(w))
         channel_taken(w);
-        if (!worker_is_full(w))
-            channel_available(w);
-    } else if (worker_is_full(w)) {
-        channel_taken(w);
-    }
+    else if (!w->greeted)
+        channel_works(w);
+    w->greeted = true;
 }
 
 void worker_end(struct worker *w)
