@@ -33,6 +33,10 @@ class Collector:
         self._config = config
         self.failed: list[tuple[str, str]] = []
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append((report.nodeid, report.longreprtext))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self.failed.append((report.nodeid, report.longreprtext))

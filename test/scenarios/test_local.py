@@ -20,6 +20,9 @@ waits: "|echo $$ >/home/work/begun; while [ ! -e /home/work/go ]; do sleep 0.05;
 files: /home/small/box
 tool: "|/usr/bin/procmail -d alice"
 cases: /home/work/one, /home/work/One, /home/work/one, "|cat >>/home/work/two", "|cat >>/home/work/Two"
+twice: counts, both
+both: Counts
+counts: "|echo x >>/home/work/counted"
 """
 MAIN = ("alias_maps = hash:/etc/aliases", "deliver_lock_attempts = 2", "deliver_lock_delay = 1s", "command_time_limit = 2s", "biff = no",
         "recipient_delimiter = +", "transport_retry_time = 1s", "mailbox_command_maps = inline:{{carol=/usr/bin/procmail -a \"$$EXTENSION\"}}")
@@ -131,6 +134,12 @@ def test_names_of_files_and_commands_are_taken_by_the_letter(ours: System) -> No
     assert attempt(ours, "cases", "by the letter\n", "cases@test.invalid") == "2.0.0 sent (delivered to file: /home/work/one)"
     outcome(ours, "cases@test.invalid", 4)
     assert shell(ours, "cd /home/work; grep -c letter one One two Two").split() == ["one:1", "One:1", "two:1", "Two:1"]
+
+
+def test_a_user_is_one_however_he_is_written(system: System) -> None:
+    attempt(system, "twice", "x\n", "twice@test.invalid")
+    system.wait_queue()
+    assert shell(system, "cat /home/work/counted") == "x\n"
 
 
 # ---- commands ----

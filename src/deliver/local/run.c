@@ -109,8 +109,9 @@ void command_deliver(struct delivery *d, const struct origin *from, const struct
     AUTO_BUF struct buf key = BUF_INIT(128 * 1024);
     struct origin o = *from;
 
-    (void)buf_addf(&key, "%.*s %.*s", S_ARG(n->base), S_ARG(command));
-    if (!delivery_first_exactly(d, "command", buf_slice(&key)))
+    (void)table_fold(n->base, &key);
+    (void)buf_addf(&key, " %.*s", S_ARG(command));
+    if (!key.overflow && !delivery_first_exactly(d, "command", buf_slice(&key)))
         return;
     if (!world.params->frozen_delivered_to)
         o.delivered_to = n->address;

@@ -11,7 +11,6 @@ enum { SLOW_MOST = 3, LONGER_MOST = 5 };
 void commit_pace_failed(struct commit_pace *p, int64_t now_us)
 {
     p->alone_until_us = now_us + PAUSE_US;
-    p->slow = 0;
 }
 
 static bool is_slow(const struct commit_pace *p, int64_t us)
@@ -21,11 +20,14 @@ static bool is_slow(const struct commit_pace *p, int64_t us)
 
 void commit_pace_took(struct commit_pace *p, int64_t us, int64_t now_us)
 {
+    if (!commit_pace_allows(p, now_us)) /* it was under way already */
+        return;
     if (!is_slow(p, us)) {
         p->usual_us = p->usual_us == 0 ? us : (7 * p->usual_us + us) / 8;
         p->slow = 0;
-    } else if (++p->slow == SLOW_MOST) {
+    } else if (++p->slow >= SLOW_MOST) {
         commit_pace_failed(p, now_us);
+        p->usual_us = 0; /* what is usual now is learned anew */
     }
 }
 

@@ -1,7 +1,7 @@
 /* mail/queue/commit_pace.h - is it well to flush files together?  Pure.
  *
  * What others write to the file system goes out with it, and then it may take long; so may any flush, now and then.  So three in a
- * row that take too long, or one that fails, let each file go on its own for a minute. */
+ * row that take too long, or one that fails, let each file go on its own for a minute; then one that takes too long is enough. */
 #ifndef MAIL_QUEUE_COMMIT_PACE_H
 #define MAIL_QUEUE_COMMIT_PACE_H
 

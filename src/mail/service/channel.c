@@ -54,7 +54,8 @@ void channel_taken(struct worker *w)
         say(w, false);
 }
 
-/* A master that reads "taken" before the other word has come starts another process for who waits: ours is spared that. */
+/* A master that reads "taken" before the other word has come starts another process for who waits: ours is spared that.
+ * Postfix's drops a word that repeats what it knows, and takes a new process for available (ipc.md section 4). */
 void channel_works(struct worker *w)
 {
     if (!w->own_master)

@@ -39,6 +39,30 @@ static void statuses_of_streams(void **state)
     assert_int_equal(end(&c), 0);
 }
 
+/* Postfix's master wants to hear both words; and where there is room for one only, so does ours. */
+static void statuses_of_others(void **state)
+{
+    const char *const with_room = "multi -n three -t unix";
+    const char *const single = "echo -l -t unix";
+    struct child c = start(&multi_service, false, "unix", with_room);
+    int fd = dial(&c);
+
+    (void)state;
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    assert_int_equal(next_status(&c, 1000), 0);
+    assert_int_equal(next_status(&c, 1000), 1);
+    (void)close(fd);
+    assert_int_equal(end(&c), 0);
+    c = start(&echo_service, true, "unix", single);
+    fd = dial(&c);
+    assert_string_equal(ask(fd, "x\n", 5000), "x\n");
+    assert_int_equal(next_status(&c, 1000), 0);
+    assert_int_equal(next_status(&c, 100), -1);
+    (void)close(fd);
+    assert_int_equal(next_status(&c, 1000), 1);
+    assert_int_equal(end(&c), 0);
+}
+
 /* ---- draining ---- */
 
 static void drains(void **state)
@@ -179,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses_of_streams),
+        cmocka_unit_test(statuses_of_others),
         cmocka_unit_test(drains),
         cmocka_unit_test(drain_has_an_end),
         cmocka_unit_test(deliveries_are_not_broken_off),

@@ -6,6 +6,9 @@
 #include "mail/service/service.h"
 
 enum { FD_FLOW_READ = 3, FD_FLOW_WRITE = 4, FD_STATUS = 5, FD_LISTEN = 6 };
+/* One use of a process that serves one session at a time.  A worker stands for as many of these as it has sessions at a
+ * time, so that each session is a share of a use: of one among four a quarter. */
+#define USE UINT64_C(1000000)
 
 struct session {
     struct list node;
@@ -38,7 +41,7 @@ struct worker {
     unsigned session_most;        /* above which the listener is not polled */
     bool limit_is_promise;        /* it holds for the whole service */
     struct params *stressed_params; /* NULL: this worker is never under stress of its own */
-    uint64_t used;                /* the sessions' shares, see USE */
+    uint64_t used;                /* in millionths, see USE */
     bool greeted;                 /* a first accept was reported */
     int64_t last_answer_us;
     bool counts_answers;

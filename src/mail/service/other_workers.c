@@ -65,7 +65,7 @@ static void serve_trigger(struct listener *l, bool is_fifo)
         return;
     }
     w->session_count++;
-    w->used++;
+    w->used += USE;
     tell_master(w);
     if (is_fifo)
         n = read_trigger(l->fd, request, sizeof request, AT_ONCE);

@@ -4,8 +4,9 @@
  * builds (ipc.md section 2), reads main.cf and its own master.cf row, opens the log, calls pre_start(), changes root and
  * drops privileges, enters its sandbox, runs the loop with start() as its first task, and reports to master on descriptor 5
  * (12-byte status messages, section 4):
- *   stream services say TAKEN, then AVAIL, at their first accept and nothing for later ones; they stay TAKEN and stop
- *     polling the listener above worker_session_step sessions, at their limit, or while draining
+ *   stream and datagram services with room left say AVAIL at the first accept and nothing for later ones (to Postfix's master
+ *     TAKEN, then AVAIL); they are TAKEN and stop polling the listener above worker_session_step sessions, at their limit, or
+ *     while draining
  *   trigger services say TAKEN before the trigger is read and AVAIL after trigger() returned: each time, or the first time
  *     with SERVICE_NEVER_IDLES
  * The limit on sessions comes from the master.cf row (architecture section 2).  max_idle and max_use end an idle worker

@@ -140,6 +140,7 @@ static void triggers(void **state)
 {
     const char *const argv = "one -l -t unix";
     const char *const fifo_argv = "one -l -t fifo";
+    const char *const used_argv = "one -l -t fifo -m 2 -i 0"; /* else nothing would end it */
     struct child c = start(&one_service, true, "unix", argv);
     int fd = dial(&c);
     char unused;
@@ -163,6 +164,16 @@ static void triggers(void **state)
         assert_int_equal(next_status(&c, 1000), 1);
     }
     assert_int_equal(end(&c), 0);
+
+    /* Each trigger is a use. */
+    c = start(&one_service, true, "fifo", used_argv);
+    for (int i = 0; i < 2; i++) {
+        fd = open(c.path, O_WRONLY | O_NONBLOCK);
+        assert_int_equal(write(fd, "W", 1), 1);
+        (void)close(fd);
+        expect_bytes(&c, "W", 1);
+    }
+    assert_int_equal(wait_end(&c), 0);
 
     /* One that stays for ever need not say more than once that it works. */
     c = start(&resident_service, true, "unix", argv);

@@ -10,9 +10,6 @@
 /* How long a worker that was used often enough must have been idle. */
 #define USED_UP_IDLE_US SECONDS(1)
 #define TICK_US SECONDS(10)
-/* One use of a process that serves one session at a time.  A worker stands for as many of these as it has sessions at a
- * time, so that each session is a share of a use: of one among four a quarter. */
-#define USE UINT64_C(1000000)
 
 static struct worker worker; /* the process is one */
 
