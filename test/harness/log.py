@@ -78,7 +78,7 @@ class Log:
     def _find(self, pattern: str) -> list[re.Match[str]]:
         return [found for line in self._lines() if (found := re.search(pattern, str(line)))]
 
-    def wait(self, pattern: str, *, count: int = 1, timeout: float = 20) -> list[re.Match[str]]:
+    def wait(self, pattern: str, *, count: int = 1, timeout: float = 60) -> list[re.Match[str]]:
         """Waits until COUNT lines match; fails with the whole log."""
         until = time.monotonic() + timeout
         while True:

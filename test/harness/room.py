@@ -63,7 +63,7 @@ class Room:
         return {**ENVIRONMENT, **account, **(more or {})}
 
     def run(self, argv: Sequence[object], *, input: str | bytes | None = None, user: str = "root", check: bool = True,
-            env: Mapping[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+            env: Mapping[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs a command in the room to its end; its output is text."""
         data = input.encode() if isinstance(input, str) else input
         with subprocess.Popen(self._enter(argv, user), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -59,7 +59,7 @@ class System(abc.ABC):
 
     @abc.abstractmethod
     def run(self, argv: Sequence[object], *, input: str | bytes | None = None, user: str = "root", check: bool = True,
-            env: Mapping[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+            env: Mapping[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs a command beside the system to its end."""
 
     @abc.abstractmethod
@@ -144,7 +144,7 @@ class System(abc.ABC):
         """The files of each queue."""
         return {name: _files(self.spool / name) for name in QUEUES}
 
-    def wait_queue(self, want: Mapping[str, int] | None = None, timeout: float = 20) -> dict[str, list[Path]]:
+    def wait_queue(self, want: Mapping[str, int] | None = None, timeout: float = 60) -> dict[str, list[Path]]:
         """Waits until each queue has as many files as WANT says, and the others none; WANT None is nothing at all."""
         until = time.monotonic() + timeout
         while True:
@@ -156,7 +156,7 @@ class System(abc.ABC):
                 raise AssertionError(f"queues hold {have}, not {dict(want or {})}\n{self.log.text()}")
             time.sleep(0.02)
 
-    def wait_mailbox(self, user: str, count: int = 1, timeout: float = 20) -> list[str]:
+    def wait_mailbox(self, user: str, count: int = 1, timeout: float = 60) -> list[str]:
         until = time.monotonic() + timeout
         while len(messages := self.mailbox(user)) < count:
             if time.monotonic() > until:
