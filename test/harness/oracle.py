@@ -33,7 +33,7 @@ class Postfix(Installed):
             return
         self.write_configuration()
         self.run(["tar", "-xpf", _folders(), "-C", "/"])
-        self.run(["/usr/lib/postfix/sbin/master", "-w"])
+        self.run(["env", "MAIL_CONFIG=/etc/postfix", "/usr/lib/postfix/sbin/master", "-w"])  # as postfix(1) tells it
         self.running = True
 
 
