@@ -38,12 +38,13 @@ class Collector:
             self.failed.append((report.nodeid, report.longreprtext))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The report of a worker that has died has neither faults nor what is left out."""
         if report.failed:
             self.failed.append((report.nodeid, report.longreprtext))
         if report.failed or report.skipped or report.when == "call":
-            self._config.stash[VERDICTS].add(report.faults, report.nodeid, "left out" if report.skipped else report.outcome)
-        if report.left_out and report.when == "setup":
-            self._config.stash[LEFT_OUT].setdefault(report.left_out, []).append(report.nodeid)
+            self._config.stash[VERDICTS].add(getattr(report, "faults", []), report.nodeid, "left out" if report.skipped else report.outcome)
+        if (left_out := getattr(report, "left_out", None)) and report.when == "setup":
+            self._config.stash[LEFT_OUT].setdefault(left_out, []).append(report.nodeid)
 
 
 def is_worker(config: pytest.Config) -> bool:
