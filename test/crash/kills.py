@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import select
 import signal
 import subprocess
 import time
@@ -63,12 +64,19 @@ class Killer:
             self.restart()
 
     def _kill(self, pid: int, inside: int, program: str, why: str) -> None:
+        """Returns when it is dead."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            self.kills.append(Kill(time.time(), inside, program, why))
+            process = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                self.kills.append(Kill(time.time(), inside, program, why))
+                select.select([process], [], [])
+            finally:
+                os.close(process)
 
     def restart(self) -> None:
+        """Debian's says after ten seconds that it does not start, and starts for all that."""
         until = time.monotonic() + 30
-        while self.system.run(["postfix", "start"], check=False).returncode != 0:
+        while all(self.system.run(["postfix", word], check=False).returncode != 0 for word in ("start", "status")):
             assert time.monotonic() < until, f"does not start again\n{self.system.log.text()[-4000:]}"
             time.sleep(0.1)

@@ -7,11 +7,14 @@ room dies with it.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import fcntl
 import os
 import select
 import signal
 import socket
-import subprocess
+import struct
 import sys
 import time
 from pathlib import Path
@@ -28,8 +31,21 @@ ACCOUNTS = (
 SETGID_GROUP = ("postdrop", 19002)
 
 
-def mount(*arguments: object) -> None:
-    subprocess.run(["mount", *map(str, arguments)], check=True)
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 1 << 12, 1 << 13, 1 << 14, 1 << 18  # <sys/mount.h>
+SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40  # <linux/sockios.h>, <net/if.h>
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source: object, over: object, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
+    """mount(2): a process for each of a room's twenty would cost a third of its making."""
+    names = [None if name is None else os.fsencode(str(name)) for name in (source, over, kind)]
+    if _libc.mount(*names, ctypes.c_ulong(flags), None if options is None else options.encode()) != 0:
+        raise OSError(ctypes.get_errno(), f"mount {source} over {over}: {os.strerror(ctypes.get_errno())}")
+
+
+def raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP | IFF_RUNNING))
 
 
 def overlay(over: str, layers: list[Path], work: Path) -> None:
@@ -37,33 +53,34 @@ def overlay(over: str, layers: list[Path], work: Path) -> None:
     upper, scratch = work / ("u" + over[1:]), work / ("w" + over[1:])
     upper.mkdir()
     scratch.mkdir()
-    mount("-t", "overlay", "o", "-o", f"lowerdir={':'.join(lower)},upperdir={upper},workdir={scratch}", over)
+    mount("o", over, "overlay", options=f"lowerdir={':'.join(lower)},upperdir={upper},workdir={scratch}")
 
 
 def bind(source: Path, over: str, mode: int = 0o755) -> None:
     source.mkdir(exist_ok=True)
     source.chmod(mode)
     os.makedirs(over, exist_ok=True)
-    mount("--bind", source, over)
+    mount(source, over, flags=MS_BIND)
 
 
 def make_dev(at: Path) -> None:
     """A /dev of our own, so that /dev/log is nobody else's."""
     at.mkdir()
-    mount("-t", "tmpfs", "dev", at)
+    mount("dev", at, "tmpfs")
     at.chmod(0o755)
     for name in DEVICES:
         if os.path.exists(f"/dev/{name}"):
             (at / name).touch()
-            mount("--bind", f"/dev/{name}", at / name)
+            mount(f"/dev/{name}", at / name, flags=MS_BIND)
     for name in ("pts", "shm"):
         (at / name).mkdir()
-    mount("-t", "tmpfs", "shm", at / "shm")
+    mount("shm", at / "shm", "tmpfs")
     (at / "shm").chmod(0o1777)
-    subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", at / "pts"], stderr=subprocess.DEVNULL)
+    with contextlib.suppress(OSError):
+        mount("devpts", at / "pts", "devpts", options="newinstance,ptmxmode=0666")
     for name, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         (at / name).symlink_to(target)
-    mount("--move", at, "/dev")
+    mount(at, "/dev", flags=MS_MOVE)
 
 
 def known(name: str, path: str) -> bool:
@@ -90,16 +107,18 @@ def append(path: str, line: str) -> None:
 
 
 def enter(scratch: Path, image: str, layers: list[Path]) -> socket.socket:
-    mount("--make-rprivate", "/")
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    mount(None, "/", flags=MS_REC | MS_PRIVATE)
+    raise_loopback()
     work = scratch / "overlay"
     work.mkdir()
-    mount("-t", "tmpfs", "overlay", work)
+    mount("overlay", work, "tmpfs")
     overlay("/usr", layers, work)
     overlay("/etc", layers, work)
     if image:
         os.makedirs("/var/spool/postfix", exist_ok=True)
-        mount("-o", "loop", image, "/var/spool/postfix")
+        import subprocess  # dear, and seldom needed
+
+        subprocess.run(["mount", "-o", "loop", image, "/var/spool/postfix"], check=True)
     else:
         bind(scratch / "spool", "/var/spool/postfix")
     bind(scratch / "data", "/var/lib/postfix")

@@ -43,13 +43,22 @@ class Installed(System):
             raise
 
     def _prepare(self) -> None:
+        inside = self.room.path
         for name, program in self._swapped.items():
-            folder = DAEMONS if self.room.path(f"{DAEMONS}/{name}").exists() else "/usr/sbin"
+            folder = DAEMONS if inside(f"{DAEMONS}/{name}").exists() else "/usr/sbin"
             self.room.run(["install", "-m", "755", program, f"{folder}/{name}"])
-        self.room.shell("chown postfix: /var/lib/postfix; chmod 700 /var/lib/postfix;"
-                        "for f in /usr/sbin/postdrop /usr/sbin/postqueue; do [ ! -e $f ] || { chgrp postdrop $f; chmod 2755 $f; }; done;"
-                        "[ ! -e /usr/bin/bsd-mailx ] || ln -sf bsd-mailx /usr/bin/mail;"
-                        "mkdir -p /etc/postfix; rm -f /etc/aliases /etc/aliases.db; : >/etc/aliases")
+        os.chown(inside("/var/lib/postfix"), self.room.number("/etc/passwd", "postfix"), -1)
+        inside("/var/lib/postfix").chmod(0o700)
+        for command in (inside("/usr/sbin/postdrop"), inside("/usr/sbin/postqueue")):
+            if command.exists():
+                os.chown(command, -1, self.room.number("/etc/group", "postdrop"))
+                command.chmod(0o2755)
+        if inside("/usr/bin/bsd-mailx").exists():
+            _symlink("bsd-mailx", inside("/usr/bin/mail"))
+        inside("/etc/postfix").mkdir(exist_ok=True)
+        inside("/etc/aliases.db").unlink(missing_ok=True)
+        inside("/etc/aliases").unlink(missing_ok=True)
+        inside("/etc/aliases").touch()
 
     def master_text(self) -> str:
         """The master.cf that the system comes with."""
@@ -66,8 +75,9 @@ class Installed(System):
 
     def resolver(self, *servers: str) -> None:
         """Makes resolv.conf name SERVERS."""
-        self.room.shell(f"rm -f /etc/resolv.conf; echo 'options timeout:1 attempts:1' >/etc/resolv.conf; "
-                        f"for s in {' '.join(servers)}; do echo nameserver $s >>/etc/resolv.conf; done")
+        file = self.room.path("/etc/resolv.conf")
+        file.unlink(missing_ok=True)
+        file.write_text("options timeout:1 attempts:1\n" + "".join(f"nameserver {server}\n" for server in servers))
 
     def run(self, argv: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:  # type: ignore[override]
         return self.room.run(argv, **options)  # type: ignore[arg-type]
@@ -94,6 +104,9 @@ class Installed(System):
         if self.running:
             with contextlib.suppress(Exception):
                 self.end_daemons()
-            with contextlib.suppress(Exception):
-                self.run(["postfix", "abort"], check=False, timeout=10)
         self.room.close()
+
+
+def _symlink(target: str, link: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,20 +20,20 @@ class Postfix(Installed):
 
     def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None, image: Path | None = None) -> None:
         super().__init__([paths.oracle()], fifo=fifo, swapped=swapped, image=image)
-        self.room.shell("cp /usr/share/postfix/dynamicmaps.cf /etc/postfix/")  # else no lmdb, pcre, sqlite
-        self._is_plain = image is None
+        shutil.copy(self.room.path("/usr/share/postfix/dynamicmaps.cf"), self.room.path("/etc/postfix/"))  # else no lmdb, pcre, sqlite
 
     def master_text(self) -> str:
         return (paths.oracle() / "usr/share/postfix/master.cf.dist").read_text()
 
     def start(self) -> None:
-        """`postfix start` takes two seconds of CPU to look at an installation that is as it was unpacked: the first time in a
-        room the queue is laid out as it does, and master started."""
-        if not self._is_plain or (self.spool / "pid").exists() or any(line.startswith(_OTHER_FOLDERS) for line in self.main):
+        """`postfix start` takes two seconds of CPU to look at an installation that is as it was unpacked: here the queue is laid
+        out as it does, and master started."""
+        if any(line.startswith(_OTHER_FOLDERS) for line in self.main):
             super().start()
             return
         self.write_configuration()
-        self.run(["tar", "-xpf", _folders(), "-C", "/"])
+        if not (self.spool / "pid").exists():
+            self.run(["tar", "-xpf", _folders(), "-C", "/"])
         self.run(["env", "MAIL_CONFIG=/etc/postfix", "/usr/lib/postfix/sbin/master", "-w"])  # as postfix(1) tells it
         self.running = True
 
