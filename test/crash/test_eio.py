@@ -76,7 +76,10 @@ def test_eio(scratch: Path) -> None:
                 assert time.monotonic() < until, f"{system.queue()}\n{system.log.text()}"
                 system.run(["postqueue", "-f"])
                 time.sleep(0.1)
-            assert sorted(re.findall(r"^Subject: (.*)", "\n".join(mbox(mailboxes / "alice")), re.M)) == ["after", "before", *["together"] * AT_ONCE, "waiting"]
+            arrived = sorted(re.findall(r"^Subject: (.*)", "\n".join(mbox(mailboxes / "alice")), re.M))
+            # A file has its name and mode before it is flushed, so that qmgr may take it while the flush fails: a duplicate at worst.
+            assert [one for one in arrived if one != "meanwhile"] == ["after", "before", *["together"] * AT_ONCE, "waiting"]
+            assert arrived.count("meanwhile") <= 1
             with failing(disk):  # so much that the file system is made read-only
                 assert set(say_at_once(system, "too late")) == {"451 4.3.0 Error: queue file write error"}
             died = [str(line) for line in system.log.lines() if line.program != "sendmail" and re.search(r"killed by signal|fatal|panic|exit status", line.text)]

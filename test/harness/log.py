@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +45,10 @@ class Log:
     def __init__(self, path: Path, settle: Callable[[], None] | None = None) -> None:
         self.path = path
         self._settle = settle
-        self._start = 0
+        self._lock = threading.Lock()
+        self._file, self._start, self._end = 0, 0, 0
+        self._known: list[Line] = []
+        """Those from _start to _end of the file with the number _file."""
 
     def settle(self) -> None:
         if self._settle:
@@ -52,7 +57,9 @@ class Log:
     def mark(self) -> None:
         """Forgets what has been logged so far."""
         self.settle()
-        self._start = self.path.stat().st_size if self.path.exists() else 0
+        with self._lock:
+            self._start, self._known = self.path.stat().st_size if self.path.exists() else 0, []
+            self._end = self._start
 
     def lines(self) -> list[Line]:
         """What has been logged so far."""
@@ -62,10 +69,15 @@ class Log:
     def _lines(self) -> list[Line]:
         if not self.path.exists():
             return []
-        with self.path.open("rb") as file:
-            file.seek(self._start)
-            whole = file.read().rpartition(b"\n")[0]
-        return [parse(raw) for raw in whole.decode("utf-8", "replace").split("\n") if raw]
+        with self._lock, self.path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_ino != self._file or status.st_size < self._end:
+                self._file, self._end, self._known = status.st_ino, self._start, []
+            file.seek(self._end)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            self._end += len(whole + newline)
+            self._known += [parse(raw) for raw in whole.decode("utf-8", "replace").split("\n") if raw]
+            return self._known.copy()
 
     def text(self) -> str:
         return "".join(f"{line}\n" for line in self._lines())
@@ -77,6 +89,14 @@ class Log:
 
     def _find(self, pattern: str) -> list[re.Match[str]]:
         return [found for line in self._lines() if (found := re.search(pattern, str(line)))]
+
+    def wait_for_all(self, missing: Callable[[list[Line]], object], timeout: float = 60) -> None:
+        """Waits until MISSING of the lines is empty.  What waits for many things so reads the log less often than with a wait() for each."""
+        until = time.monotonic() + timeout
+        while left := missing(self._lines()):
+            if time.monotonic() > until:
+                raise AssertionError(f"the log still lacks {left}:\n{self.text()}")
+            time.sleep(0.2)
 
     def wait(self, pattern: str, *, count: int = 1, timeout: float = 60) -> list[re.Match[str]]:
         """Waits until COUNT lines match; fails with the whole log."""

@@ -32,7 +32,9 @@ class Postfix(Installed):
             super().start()
             return
         self.write_configuration()
-        if not (self.spool / "pid").exists():
+        if (self.spool / "pid").exists():
+            self.run(["postsuper"])
+        else:
             self.run(["tar", "-xpf", _folders(), "-C", "/"])
         self.run(["env", "MAIL_CONFIG=/etc/postfix", "/usr/lib/postfix/sbin/master", "-w"])  # as postfix(1) tells it
         self.running = True

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,10 +37,38 @@ static int enter_scratch(void **state)
     return 0;
 }
 
+/* Calls SEE for each file in FOLDER and below. */
+static void walk(const char *folder, void (*see)(const char *path, void *arg), void *arg)
+{
+    DIR *all = opendir(folder);
+    struct dirent *one;
+
+    assert_non_null(all);
+    while ((one = readdir(all)) != NULL) {
+        char path[400];
+
+        if (one->d_name[0] == '.')
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, one->d_name);
+        if (one->d_type == DT_DIR)
+            walk(path, see, arg);
+        else
+            see(path, arg);
+    }
+    (void)closedir(all);
+}
+
+static void remove_file(const char *path, void *arg)
+{
+    (void)arg;
+    assert_int_equal(unlink(path), 0);
+}
+
 static int empty(void **state)
 {
     (void)state;
-    return system("find . -type f -delete");
+    walk(".", remove_file, NULL);
+    return 0;
 }
 
 static int leave_scratch(void **state)
@@ -115,61 +144,64 @@ static void make_rotated(void)
     }
 }
 
+struct rotated {
+    enum place_kind kind; /* of the files that are looked at */
+    int seen[FILES], logs, right;
+};
+
+static void look_at(const char *path, void *arg)
+{
+    struct rotated *r = arg;
+    char want[QUEUE_ID_MOST + 1];
+    struct stat st;
+
+    if (r->kind == PLACE_LOGS) {
+        r->logs++;
+        return;
+    }
+    assert_int_equal(stat(path, &st), 0);
+    r->seen[number_in(path)]++;
+    queue_id_print(false, 5, st.st_ino, want);
+    r->right += strcmp(strrchr(path, '/') + 1, want) == 0;
+}
+
 /* Every message and log is there, and under one name; returns how many names fit their inodes. */
 static int check_rotated(void)
 {
-    int seen[FILES] = {0}, logs = 0, right = 0;
+    struct rotated r = {0};
 
     for (size_t p = 0; p < PLACE_COUNT; p++) {
-        AUTO_BUF struct buf command = BUF_INIT(1000);
-        FILE *list;
-        char path[200];
+        char folder[200];
 
-        (void)buf_addf(&command, "find %.*s -type f", S_ARG(places[p].name));
-        list = popen(buf_text(&command), "r");
-        assert_non_null(list);
-        while (fgets(path, sizeof path, list) != NULL) {
-            char want[QUEUE_ID_MOST + 1];
-            struct stat st;
-
-            path[strcspn(path, "\n")] = '\0';
-            assert_int_equal(stat(path, &st), 0);
-            if (places[p].kind == PLACE_LOGS) {
-                logs++;
-                continue;
-            }
-            seen[number_in(path)]++;
-            queue_id_print(false, 5, st.st_ino, want);
-            right += strcmp(strrchr(path, '/') + 1, want) == 0;
-        }
-        (void)pclose(list);
+        (void)snprintf(folder, sizeof folder, "%.*s", S_ARG(places[p].name));
+        r.kind = places[p].kind;
+        walk(folder, look_at, &r);
     }
     for (int i = 0; i < FILES; i++)
-        assert_int_equal(seen[i], 1);
-    assert_int_equal(logs, 2 * FILES);
-    return right;
+        assert_int_equal(r.seen[i], 1);
+    assert_int_equal(r.logs, 2 * FILES);
+    return r.right;
+}
+
+static void look_at_logs(const char *path, void *arg)
+{
+    const char *id = strrchr(path, '/') + 1;
+    int *count = arg, number = number_in(path);
+    char log[400];
+
+    (void)snprintf(log, sizeof log, "bounce/%s", id);
+    assert_int_equal(number_in(log), number);
+    (void)snprintf(log, sizeof log, "defer/0/%s", id);
+    assert_int_equal(number_in(log), number);
+    (*count)++;
 }
 
 /* Each message's logs are its own. */
 static void check_logs(void)
 {
-    FILE *list = popen("ls hold", "r");
-    char id[200], path[400];
     int count = 0;
 
-    while (fgets(id, sizeof id, list) != NULL) {
-        int number;
-
-        id[strcspn(id, "\n")] = '\0';
-        (void)snprintf(path, sizeof path, "hold/%s", id);
-        number = number_in(path);
-        (void)snprintf(path, sizeof path, "bounce/%s", id);
-        assert_int_equal(number_in(path), number);
-        (void)snprintf(path, sizeof path, "defer/0/%s", id);
-        assert_int_equal(number_in(path), number);
-        count++;
-    }
-    (void)pclose(list);
+    walk("hold", look_at_logs, &count);
     assert_int_equal(count, FILES);
 }
 

@@ -59,7 +59,7 @@ void child_arguments_make(const struct service_state *s, struct child_arguments 
     if (yes(r->chroot, old_defaults))
         add(out, "-c");
     if (s->reachable && s->process_limit != 1)
-        add(out, "-o"), add(out, s->stressed ? "stress=yes" : "stress=");
+        add(out, "-o"), add(out, "stress=");
     if (s->listener_count > 1)
         add(out, "-s"), add(out, "%zu", s->listener_count);
     for (int i = 0; i < r->argc; i++)

@@ -39,10 +39,10 @@ struct service_state {
     unsigned available, total; /* children AVAIL, and all, of this generation */
     unsigned total_old;        /* still draining after a reload */
     int process_limit;         /* 0: none */
-    bool watched, throttled, was_used, stressed;
+    bool watched, throttled, was_used;
     bool seen;                 /* during a reload */
     bool told_to_end;          /* the mail system is stopped, and it is this service's turn */
-    struct timer throttle_ends, wakeup, stress_ends;
+    struct timer throttle_ends, wakeup;
     int64_t limit_warned_us;
 };
 

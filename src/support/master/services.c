@@ -184,7 +184,6 @@ static void service_free(struct service_state *s)
     }
     timer_clear(&s->throttle_ends);
     timer_clear(&s->wakeup);
-    timer_clear(&s->stress_ends);
     status_close(s);
     service_unlisten(s);
     list_remove(&s->in_master);

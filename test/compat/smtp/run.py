@@ -188,4 +188,4 @@ def wait(system: System, cases: Sequence[Case]) -> None:
     while pending and time.monotonic() < until:
         lines = client_lines(system)
         pending = {n: case for n, case in pending.items() if sum(" status=" in text for text in own_lines(lines, n).values()) < len(case.recipients)}
-        time.sleep(0.05)
+        time.sleep(0.5)  # to look takes a while, too

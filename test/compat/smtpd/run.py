@@ -141,8 +141,8 @@ def run(cases: Sequence[Case], zone: Sequence[str], odd: Mapping[str, str], main
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             said = list(pool.map(lambda key: play(system, VENDORS[key[0]][1] + key[1], cases[key[1]]), plays))
         seen = {key: Seen(replies, [], policy.asked.get("".join(map(str, key)), [])) for key, replies in zip(plays, said)}
-        for vendor, number in (play for play in plays if seen[play].said[-1:] != ["<silence>"]):
-            system.log.wait(rf"postfix/{vendor}{number}/\S+\[\d+\]: (disconnect from|fatal)")
+        ends = {f"postfix/{vendor}{number}" for vendor, number in plays if seen[vendor, number].said[-1:] != ["<silence>"]}
+        system.log.wait_for_all(lambda lines: ends - {line.tag.rpartition("/")[0] for line in lines if line.text.startswith(("disconnect from", "fatal"))})
         for line in system.log.lines():
             if (found := re.match(r"postfix/([a-z]+)(\d+)/smtpd", line.tag)) and (found[1], int(found[2])) in seen:
                 seen[found[1], int(found[2])].log.append(common(line.text, int(found[2]), found[1]))
