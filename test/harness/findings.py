@@ -1,6 +1,7 @@
 """What sanitizers found in programs of an ASan build, wherever and as whoever they ran (tools/sanitizer/reports.c).
 
-One run of the tests at a time on one ASan build: they share the folder of findings.
+One run of the tests at a time on one ASan build: they share the folder of findings.  With several tests at a time, each report
+fails one of those that run.
 """
 
 from __future__ import annotations

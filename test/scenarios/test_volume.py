@@ -21,8 +21,8 @@ SESSIONS = 100
 
 
 def count_of(where: str) -> int:
-    """Debian's Postfix only has to show that the test is right."""
-    return min(MESSAGES, 1000) if where == "postfix" else MESSAGES
+    """Debian's Postfix only has to show that the test is right, and a private instance beside an installed system that it does the same."""
+    return MESSAGES if where == "waybill" or os.geteuid() != 0 else min(MESSAGES, 1000)
 
 
 def send(system: System, messages: int, recipient: str) -> None:

@@ -1,6 +1,7 @@
 #include "commands/postconf/edit.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,27 +83,57 @@ bool main_cf_edit(slice text, slice name, slice value, enum main_cf_change chang
     return !out->overflow;
 }
 
-bool file_replace(const char *path, slice content, struct err *err)
+/* Does the name still belong to the file that was locked? */
+static bool is_current(const struct file_edit *e)
 {
-    AUTO_BUF struct buf temporary = BUF_INIT(4096);
-    struct doomed doomed CLEANUP(doomed_remove) = {AT_FDCWD, NULL};
-    AUTO_FD int fd = -1;
+    struct stat ours, named;
+
+    return fstat(e->fd, &ours) == 0 && stat(buf_text(&e->temporary), &named) == 0 && ours.st_ino == named.st_ino &&
+           ours.st_dev == named.st_dev;
+}
+
+bool file_edit_begin(struct file_edit *e, const char *path, struct err *err)
+{
+    *e = (struct file_edit){.path = path, .temporary = BUF_INIT(4096), .fd = -1};
+    (void)buf_addf(&e->temporary, "%s.tmp", path);
+    do {
+        fd_auto_close(&e->fd);
+        e->fd = open(buf_text(&e->temporary), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (e->fd < 0)
+            return err_sys(err, "create %s", buf_text(&e->temporary));
+        if (flock(e->fd, LOCK_EX) != 0) {
+            (void)err_sys(err, "lock %s", buf_text(&e->temporary));
+            buf_clear(&e->temporary); /* another's */
+            return false;
+        }
+    } while (!is_current(e));
+    return true;
+}
+
+bool file_edit_replace(struct file_edit *e, slice content, struct err *err)
+{
+    const char *temporary = buf_text(&e->temporary);
     struct stat st;
 
-    if (stat(path, &st) != 0)
-        return err_sys(err, "examine %s", path);
-    (void)buf_addf(&temporary, "%s.tmp", path);
-    fd = open(buf_text(&temporary), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(err, "create %s", buf_text(&temporary));
-    doomed.name = buf_text(&temporary);
-    if (!file_write_all(fd, content, err))
-        return err_note(err, "%s", buf_text(&temporary));
-    if ((geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0) || fchmod(fd, st.st_mode & 07777) != 0 ||
-        fsync(fd) != 0)
-        return err_sys(err, "complete %s", buf_text(&temporary));
-    if (rename(buf_text(&temporary), path) != 0)
-        return err_sys(err, "rename %s to %s", buf_text(&temporary), path);
-    doomed.name = NULL;
+    if (stat(e->path, &st) != 0)
+        return err_sys(err, "examine %s", e->path);
+    if (ftruncate(e->fd, 0) != 0)
+        return err_sys(err, "empty %s", temporary);
+    if (!file_write_all(e->fd, content, err))
+        return err_note(err, "%s", temporary);
+    if ((geteuid() == 0 && fchown(e->fd, st.st_uid, st.st_gid) != 0) || fchmod(e->fd, st.st_mode & 07777) != 0 ||
+        fsync(e->fd) != 0)
+        return err_sys(err, "complete %s", temporary);
+    if (rename(temporary, e->path) != 0)
+        return err_sys(err, "rename %s to %s", temporary, e->path);
+    buf_clear(&e->temporary);
     return true;
+}
+
+void file_edit_done(struct file_edit *e)
+{
+    if (e->fd >= 0 && e->temporary.n > 0)
+        (void)unlink(buf_text(&e->temporary));
+    fd_auto_close(&e->fd);
+    buf_done(&e->temporary);
 }

@@ -4,7 +4,13 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "commands/postconf/edit.h"
+#include "core/base/file.h"
 
 static const struct row {
     const char *text, *name, *value;
@@ -38,9 +44,56 @@ static void test_edit(void **state)
     }
 }
 
+static bool add_line(const char *path, const char *line)
+{
+    AUTO_BUF struct buf text = BUF_INIT(10000);
+    struct file_edit e;
+    struct err err;
+    bool ok = file_edit_begin(&e, path, &err) && file_read_path(path, &text, &err) &&
+              buf_add(&text, slice_text(line)) && file_edit_replace(&e, buf_slice(&text), &err);
+
+    file_edit_done(&e);
+    return ok;
+}
+
+static void test_editors_wait_for_each_other(void **state)
+{
+    enum { EDITORS = 4, LINES = 25 };
+    char folder[] = "/tmp/edit-test.XXXXXX", path[100], temporary[110];
+    AUTO_BUF struct buf text = BUF_INIT(10000);
+    struct err err;
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/main.cf", folder);
+    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fclose(file);
+    for (int i = 0; i < EDITORS; i++)
+        if (fork() == 0) {
+            for (int n = 0; n < LINES; n++)
+                if (!add_line(path, "x = y\n"))
+                    _exit(1);
+            _exit(0);
+        }
+    for (int i = 0; i < EDITORS; i++) {
+        int status;
+
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_true(file_read_path(path, &text, &err));
+    assert_int_equal(text.n, EDITORS * LINES * 6);
+    assert_int_not_equal(access(temporary, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_edit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_edit), cmocka_unit_test(test_editors_wait_for_each_other)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

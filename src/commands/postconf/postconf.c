@@ -115,11 +115,11 @@ static void show_all(const struct options *o, struct names *n)
         (void)map_set(&services, buf_slice(&of_service), &services);
     for (size_t i = 0; i < param_row_count; i++)
         add_name(&l, param_name(i));
-    MAP_EACH(e, &services)
-    add_name(&l, e->key);
-    MAP_EACH(e, &p->conf.raw)
-    if (name_class(n, map_key(e)) == NAME_USER)
+    MAP_EACH (e, &services)
         add_name(&l, e->key);
+    MAP_EACH (e, &p->conf.raw)
+        if (name_class(n, map_key(e)) == NAME_USER)
+            add_name(&l, e->key);
     qsort(l.names, l.count, sizeof *l.names, by_name);
     for (size_t i = 0; i < l.count; i++)
         if (is_wanted(o, n, slice_text(l.names[i])) && (i == 0 || strcmp(l.names[i], l.names[i - 1]) != 0) &&
@@ -214,23 +214,34 @@ static bool edit_master(const struct options *o, const char *argument, slice tex
     return true;
 }
 
-static void edit(const struct options *o, const char *directory, char **arguments)
+/* The file at PATH as the ARGUMENTS want it. */
+static bool edited(const struct options *o, const char *path, char **arguments, struct buf *text, struct err *err)
 {
-    AUTO_BUF struct buf path = BUF_INIT(4096), text = BUF_INIT(FILE_MOST);
-    struct err err;
-
-    (void)buf_addf(&path, "%s/%s", directory, is_master(o) ? "master.cf" : "main.cf");
-    if (!file_read_path(buf_text(&path), &text, &err))
-        event_fatal("%s", err.text);
+    if (!file_read_path(path, text, err))
+        return false;
     for (char **a = arguments; *a != NULL; a++) {
         AUTO_BUF struct buf out = BUF_INIT(FILE_MOST);
 
-        if (!(is_master(o) ? edit_master : edit_main)(o, *a, buf_slice(&text), &out, &err))
-            event_fatal("%s", err.text);
-        buf_clear(&text);
-        (void)buf_add(&text, buf_slice(&out));
+        if (!(is_master(o) ? edit_master : edit_main)(o, *a, buf_slice(text), &out, err))
+            return false;
+        buf_clear(text);
+        (void)buf_add(text, buf_slice(&out));
     }
-    if (!file_replace(buf_text(&path), buf_slice(&text), &err))
+    return true;
+}
+
+static void edit(const struct options *o, const char *directory, char **arguments)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096), text = BUF_INIT(FILE_MOST);
+    struct file_edit e;
+    struct err err;
+    bool ok;
+
+    (void)buf_addf(&path, "%s/%s", directory, is_master(o) ? "master.cf" : "main.cf");
+    ok = file_edit_begin(&e, buf_text(&path), &err) && edited(o, buf_text(&path), arguments, &text, &err) &&
+         file_edit_replace(&e, buf_slice(&text), &err);
+    file_edit_done(&e);
+    if (!ok)
         event_fatal("%s", err.text);
 }
 
@@ -279,7 +290,8 @@ static const char help[] =
     "       postconf [-e] name=value... | -# name... | -X name...                        change main.cf\n"
     "       postconf -M | -F | -P [-e] [-# | -X] [service/type...]                        master.cf: rows, fields, -o "
     "settings\n"
-    "       postconf -t | -b [file]                                                       words of notices, as they are or "
+    "       postconf -t | -b [file]                                                       words of notices, as they "
+    "are or "
     "expanded\n"
     "       postconf -m | -l | -p [name...]                                               table types, lock types, "
     "parameters\n"
