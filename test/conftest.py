@@ -112,11 +112,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if is_worker(session.config):
+        return  # others may still run, and what this one finds would not be heard
     if found := findings.take():
         print(f"\na sanitizer found\n{found}")
         session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
-    if is_worker(session.config):
-        return
     findings.end()
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:

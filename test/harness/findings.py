@@ -7,6 +7,7 @@ fails one of those that run.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -35,14 +36,20 @@ def begin() -> None:
 
 
 def take() -> str:
-    """The reports that have come in since the last call, with the names of their programs; empty when there are none."""
+    """The reports that have come in since the last call, with the names of their programs; empty when there are none.
+
+    What is still empty may become a report: it stays."""
     kept = folder()
     texts = []
-    for file in sorted(kept.iterdir()) if kept and kept.is_dir() else []:
-        program, pid = file.name.removeprefix("finding.").rsplit(".", 1)
-        text = file.read_text(errors="replace").strip()
-        file.unlink()
-        if not _KILLED.fullmatch(text):
+    for file in sorted(kept.glob("finding.*")) if kept else []:
+        mine = file.with_name(f"taken.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+            if _KILLED.fullmatch(file.read_text(errors="replace").strip()):
+                continue
+            file.rename(mine)
+            text = mine.read_text(errors="replace").strip()
+            mine.unlink()
+            program, pid = file.name.removeprefix("finding.").rsplit(".", 1)
             texts.append(f"== {program} (process {pid})\n{text[:_LONGEST]}\n")
     return "\n".join(texts)
 

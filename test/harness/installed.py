@@ -47,11 +47,11 @@ class Installed(System):
         for name, program in self._swapped.items():
             folder = DAEMONS if inside(f"{DAEMONS}/{name}").exists() else "/usr/sbin"
             self.room.run(["install", "-m", "755", program, f"{folder}/{name}"])
-        os.chown(inside("/var/lib/postfix"), self.room.number("/etc/passwd", "postfix"), -1)
+        os.chown(inside("/var/lib/postfix"), *self.room.numbers("/etc/passwd", "postfix"))
         inside("/var/lib/postfix").chmod(0o700)
         for command in (inside("/usr/sbin/postdrop"), inside("/usr/sbin/postqueue")):
             if command.exists():
-                os.chown(command, -1, self.room.number("/etc/group", "postdrop"))
+                os.chown(command, -1, *self.room.numbers("/etc/group", "postdrop"))
                 command.chmod(0o2755)
         if inside("/usr/bin/bsd-mailx").exists():
             _symlink("bsd-mailx", inside("/usr/bin/mail"))

@@ -21,6 +21,7 @@ class Postfix(Installed):
     def __init__(self, *, fifo: bool = False, swapped: Mapping[str, Path] | None = None, image: Path | None = None) -> None:
         super().__init__([paths.oracle()], fifo=fifo, swapped=swapped, image=image)
         shutil.copy(self.room.path("/usr/share/postfix/dynamicmaps.cf"), self.room.path("/etc/postfix/"))  # else no lmdb, pcre, sqlite
+        self._was_started = False
 
     def master_text(self) -> str:
         return (paths.oracle() / "usr/share/postfix/master.cf.dist").read_text()

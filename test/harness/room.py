@@ -34,8 +34,13 @@ class Doorway:
 
     def __init__(self, init: int) -> None:
         """INIT is process 1 of the room."""
+        self._jobs: list[subprocess.Popen[bytes]] = []
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._thread.submit(self._go_in, Path(f"/proc/{init}")).result()
+        try:
+            self._thread.submit(self._go_in, Path(f"/proc/{init}")).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
 
     @staticmethod
     def _go_in(process: Path) -> None:
@@ -52,10 +57,20 @@ class Doorway:
         os.close(root)
 
     def start(self, argv: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
-        return self._thread.submit(subprocess.Popen, argv, **options).result()  # type: ignore[arg-type]
+        """A program that is not there is a FileNotFoundError."""
+        return self._thread.submit(self._start, argv, **options).result()
+
+    def _start(self, argv: Sequence[str], **options: object) -> subprocess.Popen[bytes]:
+        # Kept here, not by the caller, whom an exception may meet before he knows of it.
+        self._jobs = [job for job in self._jobs if job.returncode is None]
+        self._jobs.append(subprocess.Popen(argv, **options))  # type: ignore[call-overload]
+        return self._jobs[-1]
 
     def close(self) -> None:
+        """After process 1 was killed, which ends only when all that was started here is waited for."""
         self._thread.shutdown()
+        for job in self._jobs:
+            job.wait()
 
 
 def _succeed(result: int, what: str) -> None:
@@ -70,7 +85,6 @@ class Room:
     def __init__(self, layers: Sequence[Path], image: Path | None = None) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="waybill-room."))
         self.scratch.chmod(0o755)
-        self._jobs: list[subprocess.Popen[bytes]] = []
         self._unshare = subprocess.Popen(
             ["unshare", "-mpnf", "--mount-proc", "--kill-child", "/usr/bin/python3", _AGENT, self.scratch, image or "", *layers],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENVIRONMENT)
@@ -80,17 +94,22 @@ class Room:
             raise RuntimeError("the room could not be made: see the messages above")
         children = Path(f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children").read_text()
         self.init = int(children.split()[0])
-        self._init = os.pidfd_open(self.init)
-        self._doorway = Doorway(self.init)
+        try:
+            self._init = os.pidfd_open(self.init)
+            self._doorway = Doorway(self.init)
+        except BaseException:
+            self._unshare.kill()
+            self._unshare.wait()
+            raise
 
     def path(self, inside: str) -> Path:
         """The same file, as seen from outside."""
         return Path(f"/proc/{self.init}/root") / inside.lstrip("/")
 
-    def number(self, database: str, name: str) -> int:
-        """The id of NAME in DATABASE, /etc/passwd or /etc/group."""
+    def numbers(self, database: str, name: str) -> list[int]:
+        """The user and group id of NAME in /etc/passwd, or the id in /etc/group."""
         rows = (line.split(":") for line in self.path(database).read_text(encoding="utf-8").splitlines())
-        return next(int(row[2]) for row in rows if row[0] == name)
+        return next([int(field) for field in row[2:4] if field.isdigit()] for row in rows if row[0] == name)
 
     @staticmethod
     def _as(user: str, argv: Sequence[object]) -> list[str]:
@@ -126,9 +145,7 @@ class Room:
               **options: object) -> subprocess.Popen[bytes]:
         """Starts a command in the room; it ends with the room at the latest."""
         options.setdefault("stdin", subprocess.DEVNULL)
-        job = self._doorway.start(self._as(user, argv), env=self._environment(user, env), **options)
-        self._jobs.append(job)
-        return job
+        return self._doorway.start(self._as(user, argv), env=self._environment(user, env), **options)
 
     def settle_log(self) -> None:
         """Waits until whatever has been sent to /dev/log so far stands in scratch/mail.log."""
@@ -152,10 +169,8 @@ class Room:
         # Its child, process 1 of the room, dies with it, and has ended when everything in the room has, and is waited for.
         self._unshare.kill()
         self._unshare.wait()
-        for job in self._jobs:
-            job.wait()
         self._doorway.close()
-        select.select([self._init], [], [])
+        select.select([self._init], [], [], 60)
         os.close(self._init)
         assert self._unshare.stdout
         self._unshare.stdout.close()
