@@ -2,12 +2,11 @@
 
 Started by room.py as  unshare -mpnf ... python3 agent.py SCRATCH IMAGE LAYER...  where IMAGE is a file system for
 the queue, or empty.  Writes "ready" when the room can be used.  It lives until it is killed, and everything in the
-room dies with it.
+room dies with it.  Rooms are many: nothing that takes long to import is used here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import fcntl
 import os
@@ -17,7 +16,6 @@ import socket
 import struct
 import sys
 import time
-from pathlib import Path
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "fuse", "loop-control")
 
@@ -48,38 +46,44 @@ def raise_loopback() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP | IFF_RUNNING))
 
 
-def overlay(over: str, layers: list[Path], work: Path) -> None:
-    lower = [str(layer) + over for layer in layers if (layer / over[1:]).is_dir()] + [over]
-    upper, scratch = work / ("u" + over[1:]), work / ("w" + over[1:])
-    upper.mkdir()
-    scratch.mkdir()
+def overlay(over: str, layers: list[str], work: str) -> None:
+    lower = [layer + over for layer in layers if os.path.isdir(layer + over)] + [over]
+    upper, scratch = f"{work}/u{over[1:]}", f"{work}/w{over[1:]}"
+    os.mkdir(upper)
+    os.mkdir(scratch)
     mount("o", over, "overlay", options=f"lowerdir={':'.join(lower)},upperdir={upper},workdir={scratch}")
 
 
-def bind(source: Path, over: str, mode: int = 0o755) -> None:
-    source.mkdir(exist_ok=True)
-    source.chmod(mode)
+def bind(source: str, over: str, mode: int = 0o755) -> None:
+    os.makedirs(source, exist_ok=True)
+    os.chmod(source, mode)
     os.makedirs(over, exist_ok=True)
     mount(source, over, flags=MS_BIND)
 
 
-def make_dev(at: Path) -> None:
+def touch(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666))
+
+
+def make_dev(at: str) -> None:
     """A /dev of our own, so that /dev/log is nobody else's."""
-    at.mkdir()
+    os.mkdir(at)
     mount("dev", at, "tmpfs")
-    at.chmod(0o755)
+    os.chmod(at, 0o755)
     for name in DEVICES:
         if os.path.exists(f"/dev/{name}"):
-            (at / name).touch()
-            mount(f"/dev/{name}", at / name, flags=MS_BIND)
+            touch(f"{at}/{name}")
+            mount(f"/dev/{name}", f"{at}/{name}", flags=MS_BIND)
     for name in ("pts", "shm"):
-        (at / name).mkdir()
-    mount("shm", at / "shm", "tmpfs")
-    (at / "shm").chmod(0o1777)
-    with contextlib.suppress(OSError):
-        mount("devpts", at / "pts", "devpts", options="newinstance,ptmxmode=0666")
+        os.mkdir(f"{at}/{name}")
+    mount("shm", f"{at}/shm", "tmpfs")
+    os.chmod(f"{at}/shm", 0o1777)
+    try:
+        mount("devpts", f"{at}/pts", "devpts", options="newinstance,ptmxmode=0666")
+    except OSError:
+        pass  # not everywhere
     for name, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
-        (at / name).symlink_to(target)
+        os.symlink(target, f"{at}/{name}")
     mount(at, "/dev", flags=MS_MOVE)
 
 
@@ -106,11 +110,11 @@ def append(path: str, line: str) -> None:
         file.write(line + "\n")
 
 
-def enter(scratch: Path, image: str, layers: list[Path]) -> socket.socket:
+def enter(scratch: str, image: str, layers: list[str]) -> socket.socket:
     mount(None, "/", flags=MS_REC | MS_PRIVATE)
     raise_loopback()
-    work = scratch / "overlay"
-    work.mkdir()
+    work = f"{scratch}/overlay"
+    os.mkdir(work)
     mount("overlay", work, "tmpfs")
     overlay("/usr", layers, work)
     overlay("/etc", layers, work)
@@ -120,14 +124,15 @@ def enter(scratch: Path, image: str, layers: list[Path]) -> socket.socket:
 
         subprocess.run(["mount", "-o", "loop", image, "/var/spool/postfix"], check=True)
     else:
-        bind(scratch / "spool", "/var/spool/postfix")
-    bind(scratch / "data", "/var/lib/postfix")
-    bind(scratch / "mail", "/var/mail", 0o1777)
-    bind(scratch / "home", "/home")
-    make_dev(work / "dev")
+        bind(f"{scratch}/spool", "/var/spool/postfix")
+    bind(f"{scratch}/data", "/var/lib/postfix")
+    bind(f"{scratch}/mail", "/var/mail", 0o1777)
+    bind(f"{scratch}/home", "/home")
+    make_dev(f"{work}/dev")
     add_accounts()
     # As systemd sets it; with the kernel's 10, a burst of lines makes senders wait or keep them for later.
-    Path("/proc/sys/net/unix/max_dgram_qlen").write_text("512")
+    with open("/proc/sys/net/unix/max_dgram_qlen", "w", encoding="ascii") as longest:
+        longest.write("512")
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE if hasattr(socket, "SO_RCVBUFFORCE") else socket.SO_RCVBUF, 8 << 20)
     log.bind("/dev/log")
@@ -146,7 +151,7 @@ def reap(_number: int, _frame: object) -> None:
 SYNC = b"<sync>"
 
 
-def collect(log: socket.socket, path: Path) -> None:
+def collect(log: socket.socket, path: str) -> None:
     """Writes each datagram as a line, many at a time; answers one that asks for a file by making it, after all before it."""
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     log.setblocking(False)
@@ -165,17 +170,17 @@ def collect(log: socket.socket, path: Path) -> None:
             pass
         os.write(out, b"".join(lines))
         for name in asked:
-            (path.parent / name).touch()
+            touch(f"{os.path.dirname(path)}/{name}")
 
 
 def main() -> None:
-    scratch, image, layers = Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]]
+    scratch, image, layers = sys.argv[1], sys.argv[2], sys.argv[3:]
     os.umask(0o022)
     os.chdir("/")
     log = enter(scratch, image, layers)
     signal.signal(signal.SIGCHLD, reap)
     print("ready", flush=True)
-    collect(log, scratch / "mail.log")
+    collect(log, f"{scratch}/mail.log")
 
 
 main()

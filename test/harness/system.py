@@ -88,7 +88,7 @@ class System(abc.ABC):
 
     def end_daemons(self) -> None:
         """In an ASan build: lets the daemons end by themselves, since only then they look for leaks."""
-        if findings.folder() is not None and self.running:
+        if findings.looks_for_leaks() and self.running:
             self._replace_daemons(5)
 
     def _replace_daemons(self, most_seconds: float) -> None:

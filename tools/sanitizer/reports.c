@@ -54,7 +54,8 @@ static int of_mixed_identity(void)
            real != effective || real != saved || real_group != effective_group || real_group != saved_group;
 }
 
-/* A leak is looked for by tracing oneself, which fails where strace does so already and in a set-gid program. */
+/* A leak is looked for by tracing oneself, which fails where strace does so already and in a set-gid program; and it takes
+ * as long as all else that a command does, so that tests may do without. */
 int __lsan_is_turned_off(void)
 {
     FILE *status = fopen("/proc/self/status", "re");
@@ -63,6 +64,10 @@ int __lsan_is_turned_off(void)
 
     if (status == NULL)
         return 1;
+    if (access(WAYBILL_FINDINGS "/leaks-are-fine", F_OK) == 0) {
+        (void)fclose(status);
+        return 1;
+    }
     while (tracer == 0 && fgets(line, sizeof line, status) != NULL)
         (void)sscanf(line, "TracerPid: %d", &tracer);
     (void)fclose(status);
