@@ -69,7 +69,7 @@ CHANGED = [
     "-M relay/unix='relay unix - - n - 7 smtp -o a=b'", "-Me new/inet='new inet n - n - 7 smtpd   -o  a=b'", "-Me new/inet='new inet n - n -'",
     "-MX pickup/unix", "-MX smtp/inet", "-M# qmgr/unix", "-M# smtp/inet", "-MX nosuch/unix", "-MX '*/unix'",
     "-F smtp/inet/chroot=y", "-F '*/unix/process_limit=99'", "-F 'smtp/inet/command=smtpd -v'", "-F smtp/inet/bogus=v", "-F nosuch/inet/chroot=v",
-    "-F smtp/inet/chroot=v", "-F maildrop/unix/wakeup=5",
+    "-F smtp/inet/chroot=v", "-F maildrop/unix/wakeup=5", "-F smtp/inet/chroot='y n'", "-F smtp/inet/service='a b'", "-F smtp/inet/wakeup=0",
     "-P smtp/inet/foo=baz", "-P smtp/inet/other=1 maildrop/unix/x=2", "-PX smtp/inet/foo", "-PX smtp/inet/nosuch", "-P '*/unix/verbose=1'",
     "-P nosuch/unix/a=b",
 ]

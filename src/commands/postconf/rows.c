@@ -74,7 +74,7 @@ void row_from(struct row *r, const struct master_row *from)
     (void)buf_add_text(&r->field[ROW_PRIVATE], yes_no(from->is_private));
     (void)buf_add_text(&r->field[ROW_UNPRIVILEGED], yes_no(from->unprivileged));
     (void)buf_add_text(&r->field[ROW_CHROOT], yes_no(from->chroot));
-    if (from->wakeup_seconds > 0)
+    if (from->wakeup_seconds >= 0)
         (void)buf_addf(&r->field[ROW_WAKEUP], "%d%s", from->wakeup_seconds, from->wakeup_if_used ? "?" : "");
     else
         (void)buf_add_text(&r->field[ROW_WAKEUP], "-");

@@ -141,7 +141,7 @@ static bool row_parse(slice line, struct master_row *r, struct err *err)
         return err_set(err, ERR_SYNTAX, "bad transport type: %.*s", S_ARG(word));
     if (!take_yesno(&line, "private", &r->is_private, err) ||
         !take_yesno(&line, "unprivileged", &r->unprivileged, err) || !take_yesno(&line, "chroot", &r->chroot, err) ||
-        !take_count(&line, "wakeup_time", true, 0, r, &r->wakeup_seconds, err) ||
+        !take_count(&line, "wakeup_time", true, -1, r, &r->wakeup_seconds, err) ||
         !take_count(&line, "max_proc", false, -1, r, &r->process_limit, err) ||
         !take_field(&line, "command", &word, err))
         return false;

@@ -16,7 +16,7 @@ struct master_row {
     char *service; /* "smtp", "127.0.0.1:2525", "cleanup" */
     enum master_type type;
     enum master_yesno is_private, unprivileged, chroot;
-    int wakeup_seconds;   /* 0: never, also for '-' */
+    int wakeup_seconds;   /* 0: never; -1 for '-', never too */
     bool wakeup_if_used;  /* the '?' */
     int process_limit;    /* -1: '-' */
     char *command;        /* program name as written */

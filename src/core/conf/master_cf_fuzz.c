@@ -3,9 +3,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void print_count(struct buf *out, int count, int for_dash)
+static void print_count(struct buf *out, int count)
 {
-    if (count == for_dash)
+    if (count < 0)
         buf_add_text(out, " -");
     else
         buf_addf(out, " %d", count);
@@ -27,9 +27,9 @@ static void print_row(const struct master_row *r, struct buf *out)
 
     buf_addf(out, "%s %s %c %c %c", r->service, master_type_name(r->type), yesno[r->is_private], yesno[r->unprivileged],
              yesno[r->chroot]);
-    print_count(out, r->wakeup_seconds, 0);
+    print_count(out, r->wakeup_seconds);
     buf_add_text(out, r->wakeup_if_used ? "?" : "");
-    print_count(out, r->process_limit, -1);
+    print_count(out, r->process_limit);
     buf_addf(out, " %s", r->command);
     for (int i = 0; i < r->argc; i++)
         buf_addf(out, is_balanced(r->argv[i]) ? " {%s}" : " %s", r->argv[i]);
