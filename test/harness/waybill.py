@@ -174,6 +174,7 @@ class Instance(System):
             with contextlib.suppress(Exception):
                 self.end_daemons()
             with contextlib.suppress(Exception):
+                room.replace(self.folder / "etc/main.cf", self._own_main)  # a test's may have values that keep it from being stopped
                 self.stop()
         for job in self._jobs:
             job.kill()
