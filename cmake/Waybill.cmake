@@ -39,7 +39,7 @@ if(WAYBILL_SANITIZE)
   target_compile_options(waybill_flags INTERFACE -fsanitize=${WAYBILL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(waybill_flags INTERFACE -fsanitize=${WAYBILL_SANITIZE})
   if(NOT WAYBILL_FUZZ)
-    target_compile_options(waybill_flags INTERFACE -O1 -g1) # half the time to build, and what they find is the same
+    target_compile_options(waybill_flags INTERFACE -O1 -g1) # quicker to build, and what is run is mostly short
   endif()
 else()
   target_compile_options(waybill_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=4096>)

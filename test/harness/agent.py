@@ -35,7 +35,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mount(source: object, over: object, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
-    """mount(2): a process for each of a room's twenty would cost a third of its making."""
+    """mount(2): a process for each of a room's twenty would be dear."""
     names = [None if name is None else os.fsencode(str(name)) for name in (source, over, kind)]
     if _libc.mount(*names, ctypes.c_ulong(flags), None if options is None else options.encode()) != 0:
         raise OSError(ctypes.get_errno(), f"mount {source} over {over}: {os.strerror(ctypes.get_errno())}")
