@@ -161,7 +161,7 @@ def test_the_probe(made: Maker, sender: str, expected: str) -> None:
                    "virtual_alias_maps = inline:{ {Two@list.x = x@far.x}, {many@list.x = x@far.x y@far.x}, {no@list.x = x@no.x} }", "virtual_alias_domains = list.x"])
     with sink(system, 2600) as peer, sink(system, 2601, {"RCPT": "550 5.1.1 nobody of that name"}):
         converse(system, "private/verify", [query(address) for address in ("x@far.x", "Two@list.x", "no@list.x", "many@list.x", "a:b@far.x", "alice", "")])
-        system.log.wait(r"qmgr\[\d+\]: \w+: removed", count=6)
+        system.log.wait(r"qmgr\[\d+\]: \w+: removed", count=7)
         system.wait_queue()
         assert not peer.messages
     assert len(system.log.find(rf"qmgr\[\d+\]: \w+: from=<{expected}>, size=\d+, nrcpt=1 \(queue active\)")) == 6
