@@ -117,7 +117,7 @@ struct drop {
 
 static NORETURN void write_failed(const char *reason)
 {
-    event_warning("uid=%ld: %s", (long)getuid(), reason);
+    event_warning("uid=%ld: %s: %s", (long)getuid(), unfinished, reason);
     say_status(CLEANUP_WRITE, reason);
     give_up();
 }
@@ -201,7 +201,7 @@ static void create(struct drop *d)
         (void)sleep(pause_s); /* somebody is putting rights or space in order */
         pause_s = pause_s * 2 < MOST_PAUSE_S ? pause_s * 2 : MOST_PAUSE_S;
     }
-    (void)snprintf(unfinished, sizeof unfinished, QUEUE_MAILDROP "/%s", d->file.id);
+    (void)queue_path(&layout, S(QUEUE_MAILDROP), slice_text(d->file.id), unfinished);
 }
 
 static void finish(struct drop *d)

@@ -23,7 +23,7 @@ def swapped(request: pytest.FixtureRequest) -> Iterator[Maker]:
     made: list[Postfix] = []
 
     def make(daemon: str, main: list[str], rows: list[str] | None = None) -> Postfix:
-        system = Postfix(swapped={daemon: _program(request.param, daemon)})
+        system = Postfix(swapped={**paths.our_submission(), daemon: _program(request.param, daemon)})
         made.append(system)
         system.configure(["mail_name = Postfix", *main], rows or [])
         system.start()

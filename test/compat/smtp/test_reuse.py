@@ -29,8 +29,8 @@ ENDS = {
     "closes in the next end": {"DOT": ["250 2.0.0 kept", "451 4.3.0 later!close"]},
 }
 SYSTEMS = {
-    "postfix": lambda: Postfix(),
-    "postfix with our smtp": lambda: Postfix(swapped={"smtp": paths.our_program("smtp")}),
+    "postfix": lambda: Postfix(swapped=paths.our_submission()),
+    "postfix with our smtp": lambda: Postfix(swapped={**paths.our_submission(), "smtp": paths.our_program("smtp")}),
     "waybill": lambda: Waybill(),
 }
 

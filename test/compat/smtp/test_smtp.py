@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("l
 
 
 def seen_by(ours: bool, cases: Sequence[Case] = ALL, main: Sequence[str] = ()) -> Run:
-    with Postfix(swapped={name: paths.our_program(name) for name in ("smtp", "lmtp")} if ours else {}) as system:
+    agents = {name: paths.our_program(name) for name in ("smtp", "lmtp")} if ours else {}
+    with Postfix(swapped={**paths.our_submission(), **agents}) as system:
         return run(system, cases, main)
 
 
