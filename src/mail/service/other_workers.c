@@ -82,9 +82,18 @@ void trigger_listener(void *arg)
 {
     struct listener *l = arg;
     bool is_fifo = strcmp(l->worker->run.type, "fifo") == 0;
+    int64_t pause_us = l->worker->service->trigger_pause_us;
+    deadline next = AT_ONCE;
+    struct err err;
 
-    while (listener_wait(l))
+    while (listener_wait(l)) {
+        if (pause_us > 0) {
+            if (!deadline_passed(next) && !task_sleep(next, &err))
+                break;
+            next = deadline_in(pause_us);
+        }
         serve_trigger(l, is_fifo);
+    }
     free(l);
 }
 

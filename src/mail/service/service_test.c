@@ -33,11 +33,21 @@ static void on_bytes(slice bytes)
     (void)!write(FD_FLOW, bytes.p, bytes.n);
 }
 
+static void on_triggers(slice bytes)
+{
+    char text[100];
+    int n = snprintf(text, sizeof text, "%.*s.", S_ARG(bytes));
+
+    on_bytes(slice_of(text, (size_t)n));
+}
+
 static const struct service echo_service = {.name = "echo", .client = talk};
 static const struct service agent_service = {.name = "agent", .client = talk, .flags = SERVICE_AGENT};
 static const struct service multi_service = {.name = "multi", .client = talk, .flags = SERVICE_MULTI};
 static const struct service one_service = {.name = "one", .trigger = on_bytes, .instances = SERVICE_ONE};
 static const struct service resident_service = {.name = "one", .trigger = on_bytes, .flags = SERVICE_NEVER_IDLES};
+static const struct service patient_service = {
+    .name = "one", .trigger = on_triggers, .flags = SERVICE_NEVER_IDLES, .trigger_pause_us = SECONDS(1)};
 static const struct service unlimited_service = {.name = "unlimited", .client = talk, .instances = SERVICE_UNLIMITED};
 static const struct service packet_service = {.name = "packet", .datagram = on_bytes, .flags = SERVICE_NEVER_IDLES};
 static const struct service root_service = {.name = "root", .client = talk, .flags = SERVICE_PRIVILEGED};
@@ -190,6 +200,30 @@ static void triggers(void **state)
     assert_int_equal(end(&c), 0);
 }
 
+/* The first is told at once, what comes within the pause at its end and together; and so again. */
+static void triggers_in_quick_succession(void **state)
+{
+    struct child c = start(&patient_service, true, "unix", "one -l -t unix");
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        int fds[3];
+
+        for (int i = 0; i < 3; i++) {
+            fds[i] = dial(&c);
+            assert_int_equal(send(fds[i], "W", 1, 0), 1);
+            (void)shutdown(fds[i], SHUT_WR);
+            if (i == 0)
+                expect_bytes(&c, "W.", 2);
+        }
+        expect_bytes(&c, "WW.", 3);
+        for (int i = 0; i < 3; i++)
+            (void)close(fds[i]);
+        (void)usleep(1200000);
+    }
+    assert_int_equal(end(&c), 0);
+}
+
 static void packets(void **state)
 {
     const char *const argv = "packet -l -t unix-dgram";
@@ -250,7 +284,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals), cmocka_unit_test(limits),  cmocka_unit_test(runs_as_batch_work),
-        cmocka_unit_test(triggers), cmocka_unit_test(packets), cmocka_unit_test(passed_connections),
+        cmocka_unit_test(triggers), cmocka_unit_test(triggers_in_quick_succession),
+        cmocka_unit_test(packets),  cmocka_unit_test(passed_connections),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -19,10 +19,6 @@ enum {
     SCAN_AGAIN_S = 2,       /* what a scan that failed has not seen waits for the next one */
 };
 
-/* From the beginning of one scan of incoming/ to that of the next: of mail that comes in quick succession each finds more,
- * and looks less often at what is not complete yet. */
-#define BETWEEN_SCANS_US MILLIS(5)
-
 /* ---- one message ---- */
 
 /* The reasons of earlier attempts no longer hold. */
@@ -145,7 +141,7 @@ static bool take_incoming(struct queue_scan **scan)
         if (!scan_is_due())
             return false;
         qmgr.scan_incoming = false;
-        qmgr.next_scan = deadline_in(BETWEEN_SCANS_US);
+        qmgr.next_scan = deadline_in(INTAKE_PAUSE_US);
         qmgr.incoming_again_us = INT64_MAX;
         *scan = queue_scan_open(S(QUEUE_INCOMING), &err);
         if (*scan == NULL) {

@@ -91,6 +91,7 @@ int main(int argc, char **argv)
                   .writes = "incoming active deferred hold corrupt bounce defer trace public $data_directory"},
         .start = start,
         .trigger = trigger,
+        .trigger_pause_us = INTAKE_PAUSE_US,
         .stop = keep_now,
         .watchdog_us = SECONDS(333),
     };
