@@ -88,8 +88,8 @@ void trigger_listener(void *arg)
 
     while (listener_wait(l)) {
         if (pause_us > 0) {
-            if (!deadline_passed(next) && !task_sleep(next, &err))
-                break;
+            if (!deadline_passed(next) && (!task_sleep(next, &err) || l->worker->draining))
+                break; /* what waits is for the next process */
             next = deadline_in(pause_us);
         }
         serve_trigger(l, is_fifo);

@@ -98,7 +98,9 @@ struct service {
     void (*tick)(void);      /* about every 10 s from the loop; optional, must not suspend */
     void (*stopping)(void);  /* SERVICE_FINISHES: the word has come.  From the loop, once; must not suspend.  Optional */
     void (*stop)(void);      /* before exit; may suspend; optional */
-    int64_t trigger_pause_us; /* a trigger that follows another sooner waits, and is one with those that come meanwhile */
+    /* A trigger that follows another sooner waits, and is one with those that come meanwhile; or is left to the next
+     * process, when this one drains.  0: none waits. */
+    int64_t trigger_pause_us;
     int64_t stop_grace_us;   /* SERVICE_AGENT: instead of the five seconds */
     int64_t watchdog_us;     /* 0: network_watchdog_timeout */
 };

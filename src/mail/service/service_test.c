@@ -47,7 +47,7 @@ static const struct service multi_service = {.name = "multi", .client = talk, .f
 static const struct service one_service = {.name = "one", .trigger = on_bytes, .instances = SERVICE_ONE};
 static const struct service resident_service = {.name = "one", .trigger = on_bytes, .flags = SERVICE_NEVER_IDLES};
 static const struct service patient_service = {
-    .name = "one", .trigger = on_triggers, .flags = SERVICE_NEVER_IDLES, .trigger_pause_us = SECONDS(1)};
+    .name = "one", .trigger = on_triggers, .flags = SERVICE_NEVER_IDLES, .trigger_pause_us = SECONDS(2)};
 static const struct service unlimited_service = {.name = "unlimited", .client = talk, .instances = SERVICE_UNLIMITED};
 static const struct service packet_service = {.name = "packet", .datagram = on_bytes, .flags = SERVICE_NEVER_IDLES};
 static const struct service root_service = {.name = "root", .client = talk, .flags = SERVICE_PRIVILEGED};
@@ -200,28 +200,33 @@ static void triggers(void **state)
     assert_int_equal(end(&c), 0);
 }
 
-/* The first is told at once, what comes within the pause at its end and together; and so again. */
+static void send_trigger(const struct child *c, int *fd)
+{
+    *fd = dial(c);
+    assert_int_equal(send(*fd, "W", 1, 0), 1);
+    (void)shutdown(*fd, SHUT_WR);
+}
+
+/* The first is told at once, what comes within the pause at its end and together, and what waits when the process drains is
+ * left to the next one. */
 static void triggers_in_quick_succession(void **state)
 {
     struct child c = start(&patient_service, true, "unix", "one -l -t unix");
+    char got[10];
+    int fds[4];
 
     (void)state;
-    for (int round = 0; round < 2; round++) {
-        int fds[3];
-
-        for (int i = 0; i < 3; i++) {
-            fds[i] = dial(&c);
-            assert_int_equal(send(fds[i], "W", 1, 0), 1);
-            (void)shutdown(fds[i], SHUT_WR);
-            if (i == 0)
-                expect_bytes(&c, "W.", 2);
-        }
-        expect_bytes(&c, "WW.", 3);
-        for (int i = 0; i < 3; i++)
-            (void)close(fds[i]);
-        (void)usleep(1200000);
-    }
+    send_trigger(&c, &fds[0]);
+    expect_bytes(&c, "W.", 2);
+    send_trigger(&c, &fds[1]);
+    send_trigger(&c, &fds[2]);
+    assert_false(readable(c.flow_out, 500));
+    expect_bytes(&c, "WW.", 3);
+    send_trigger(&c, &fds[3]);
     assert_int_equal(end(&c), 0);
+    assert_true(read(c.flow_out, got, sizeof got) <= 0);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
 }
 
 static void packets(void **state)

@@ -6,10 +6,9 @@ import concurrent.futures
 import difflib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness import paths
 from harness.log import Line
 from harness.oracle import Postfix
 from harness.system import System
@@ -172,11 +171,11 @@ class Differences:
 
 
 def compare(groups: Sequence[Group]) -> Differences:
-    def seen_by(make: Callable[[], System]) -> dict[str, list[str]]:
+    def seen_by(make: type[System]) -> dict[str, list[str]]:
         with make() as system:
             system.configure(INSTALLED)
             return run(system, groups)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        theirs, ours = pool.map(seen_by, (lambda: Postfix(swapped=paths.our_submission()), Waybill))
+        theirs, ours = pool.map(seen_by, (Postfix, Waybill))
     return Differences(theirs, ours, {f"{group.name}: {case.name}": case.free for group in groups for case in group.cases})

@@ -1,4 +1,4 @@
-"""Debian's system, once as it is and once with the daemon under test exchanged for ours."""
+"""Debian's system, once with its own daemon under test and once with ours; messages come from our sendmail and postdrop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ def _program(vendor: str, daemon: str) -> Path:
     return paths.oracle() / "usr/lib/postfix/sbin" / daemon if vendor == "debian" else paths.build_root() / "libexec" / daemon
 
 
-@pytest.fixture(params=["debian", pytest.param("ours", marks=pytest.mark.needs_program("libexec/qmgr", "libexec/bounce"))])
+SUBMISSION = ("sbin/sendmail", "sbin/postdrop")
+
+
+@pytest.fixture(params=[
+    pytest.param("debian", marks=pytest.mark.needs_program(*SUBMISSION)),
+    pytest.param("ours", marks=pytest.mark.needs_program("libexec/qmgr", "libexec/bounce", *SUBMISSION)),
+])
 def swapped(request: pytest.FixtureRequest) -> Iterator[Maker]:
     """swapped("qmgr", main=[...]): a started system in which that daemon is the vendor's of this run."""
     made: list[Postfix] = []

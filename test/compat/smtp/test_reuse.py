@@ -14,7 +14,7 @@ from harness.waybill import Waybill
 
 from .peer import CLOSE, Peer, Script
 
-pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp")]
+pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp", "sbin/sendmail", "sbin/postdrop")]
 
 MESSAGES = 6
 ENDS = {

@@ -16,7 +16,7 @@ from .cases import ALL, named
 from .run import Case, Run, Seen, run
 from .settings import SETTINGS
 
-pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp")]
+pytestmark = [pytest.mark.root, pytest.mark.compat, pytest.mark.needs_program("libexec/smtp", "sbin/sendmail", "sbin/postdrop")]
 
 
 def seen_by(ours: bool, cases: Sequence[Case] = ALL, main: Sequence[str] = ()) -> Run:
