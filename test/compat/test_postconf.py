@@ -95,7 +95,12 @@ def outcome(system: Installed, words: str, *, fresh: bool = True) -> tuple[int, 
 @pytest.mark.parametrize("words", [*SHOWN, *CHANGED])
 def test_like_debians(systems: tuple[Installed, Installed], words: str) -> None:
     debian, ours = systems
-    assert outcome(ours, words) == outcome(debian, words)
+    status, shown, said, *files = outcome(ours, words)
+    for i, line in enumerate(said):
+        if found := re.fullmatch(r'(.* whitespace in non-command field): "(.*)"', line):  # Debian's does not tell which
+            assert found[2] in words.replace("'", "")
+            said[i] = found[1]
+    assert (status, shown, said, *files) == outcome(debian, words)
 
 
 # -T is none of ours.

@@ -347,7 +347,8 @@ static bool parse_request(slice request, struct edit *e, struct err *err)
     if (e->view == MASTER_FIELDS && e->change == MASTER_SET &&
         !slice_eq(e->where.name, slice_text(row_field_names[ROW_COMMAND])) &&
         slice_find_any(e->value, " \t\r\n") != SLICE_NONE)
-        return err_set(err, ERR_SYNTAX, "-Fe does not accept whitespace in non-command field");
+        return err_set(err, ERR_SYNTAX, "-Fe does not accept whitespace in non-command field: \"%.*s\"",
+                       S_ARG(slice_head(request, 200)));
     return true;
 }
 

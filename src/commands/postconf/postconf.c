@@ -115,11 +115,11 @@ static void show_all(const struct options *o, struct names *n)
         (void)map_set(&services, buf_slice(&of_service), &services);
     for (size_t i = 0; i < param_row_count; i++)
         add_name(&l, param_name(i));
-    MAP_EACH(e, &services)
-    add_name(&l, e->key);
-    MAP_EACH(e, &p->conf.raw)
-    if (name_class(n, map_key(e)) == NAME_USER)
+    MAP_EACH (e, &services)
         add_name(&l, e->key);
+    MAP_EACH (e, &p->conf.raw)
+        if (name_class(n, map_key(e)) == NAME_USER)
+            add_name(&l, e->key);
     qsort(l.names, l.count, sizeof *l.names, by_name);
     for (size_t i = 0; i < l.count; i++)
         if (is_wanted(o, n, slice_text(l.names[i])) && (i == 0 || strcmp(l.names[i], l.names[i - 1]) != 0) &&
@@ -290,7 +290,8 @@ static const char help[] =
     "       postconf [-e] name=value... | -# name... | -X name...                        change main.cf\n"
     "       postconf -M | -F | -P [-e] [-# | -X] [service/type...]                        master.cf: rows, fields, -o "
     "settings\n"
-    "       postconf -t | -b [file]                                                       words of notices, as they are or "
+    "       postconf -t | -b [file]                                                       words of notices, as they "
+    "are or "
     "expanded\n"
     "       postconf -m | -l | -p [name...]                                               table types, lock types, "
     "parameters\n"

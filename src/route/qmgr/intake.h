@@ -2,7 +2,7 @@
 #ifndef ROUTE_QMGR_INTAKE_H
 #define ROUTE_QMGR_INTAKE_H
 
-#include "core/run/deadline.h"
+#include "core/base/clock.h"
 
 /* From the beginning of one scan of incoming/ to that of the next, and from a trigger to the next: of mail that comes in
  * quick succession each scan finds more, looks less often at what is not complete yet, and is told of fewer times. */
