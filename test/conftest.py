@@ -20,10 +20,12 @@ from harness.system import System
 REASON = pytest.StashKey[str | None]()
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 VERDICTS = pytest.StashKey[faults.Verdicts]()
+FOUND = "a sanitizer found"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=Path, metavar="FILE", help="names every fault, those without a test too, and writes FILE")
+    parser.addoption("--failed", type=Path, metavar="FILE", help="writes FILE: the tests that failed, when none of them failed for good")
 
 
 class Collector:
@@ -45,6 +47,11 @@ class Collector:
             self._config.stash[VERDICTS].add(getattr(report, "faults", []), report.nodeid, "left out" if report.skipped else report.outcome)
         if (left_out := getattr(report, "left_out", None)) and report.when == "setup":
             self._config.stash[LEFT_OUT].setdefault(left_out, []).append(report.nodeid)
+
+    def write_failed(self, file: Path) -> None:
+        """What a sanitizer found is there, however often it does not show."""
+        if self.failed and not any(FOUND in text for _, text in self.failed):
+            file.write_text("".join(f"{name}\n" for name in dict(self.failed)))
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -108,15 +115,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.hookimpl(trylast=True)  # after all that the test used has ended
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     if found := findings.take():
-        pytest.fail(f"a sanitizer found\n{found}", pytrace=False)
+        pytest.fail(f"{FOUND}\n{found}", pytrace=False)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if is_worker(session.config):
         return  # others may still run, and what this one finds would not be heard
     if found := findings.take():
-        print(f"\na sanitizer found\n{found}")
+        print(f"\n{FOUND}\n{found}")
         session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
+    elif file := session.config.getoption("--failed"):
+        session.config.pluginmanager.get_plugin("collector").write_failed(file)
     findings.end()
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:
