@@ -140,13 +140,14 @@ struct index_entry *index_put(struct index *ix, enum index_queue queue, slice id
                               int64_t due_us)
 {
     struct index_entry *e = index_find(ix, id);
-    bool is_new = e == NULL;
+    bool is_new = e == NULL, moves;
 
     if (is_new)
         e = add(ix, id);
-    if (e->queue != queue || is_new)
+    moves = e->queue != queue; /* whoever reads it now, or could not, may have looked where it was */
+    if (moves)
         enter_queue(ix, e, queue);
-    if (is_new || !index_is_file(e, file)) {
+    if (is_new || !index_is_file(e, file) || (moves && e->state != INDEX_KNOWN)) {
         take_file(ix, e, file);
         ix->changes++;
     }

@@ -2,8 +2,8 @@
  *
  * Tier 1, of each message: its queue, inode, size, time stamp, and when it is due; about 130 bytes, nothing to do for
  * it until then.  Tier 2, its details: what a listing shows of it.  They are learnt later; until then the message is
- * wanted (somebody should read its file), being read, or unread for good (too much to keep).  What changes of the file
- * makes it wanted again.
+ * wanted (somebody should read its file), being read, or unread (too much to keep, or it could not be read).  What changes of
+ * the file makes it wanted again; so does a move to the other queue, unless its details are known.
  *
  * A scan of the folders corrects the index: what is met is put or marked as seen, and the sweep at its end drops what
  * was not met.  A cursor goes through a queue, and lives through whatever happens to the index meanwhile: each message
@@ -19,7 +19,7 @@ enum index_state {
     INDEX_WANTED,  /* in the line of those to be read */
     INDEX_READING, /* taken from it */
     INDEX_KNOWN,   /* has its details */
-    INDEX_UNREAD,  /* has none, and will have none */
+    INDEX_UNREAD,  /* has none, and will have none where it is */
 };
 
 /* What tells one file from another, and from itself when it has changed. */

@@ -143,6 +143,32 @@ static void details_come_and_go(void **state)
     index_done(&ix);
 }
 
+/* Its file may have been looked for where it was. */
+static void what_moves_while_it_is_read_is_read_again(void **state)
+{
+    static const char *const one[] = {"a@x.example"};
+    struct index ix;
+
+    (void)state;
+    index_init(&ix);
+    put(&ix, INDEX_DEFERRED, "A", 30, 1);
+    assert_non_null(index_take_wanted(&ix));
+    put(&ix, INDEX_HOLD, "A", 30, 1);
+    assert_int_equal(index_find(&ix, S("A"))->state, INDEX_WANTED);
+    put(&ix, INDEX_DEFERRED, "A", 30, 1);
+    assert_non_null(index_take_wanted(&ix));
+    assert_null(index_take_wanted(&ix));
+    index_learn(&ix, index_find(&ix, S("A")), NULL); /* not found, before the move is heard of */
+    put(&ix, INDEX_DEFERRED, "A", 30, 1);
+    assert_int_equal(index_find(&ix, S("A"))->state, INDEX_UNREAD);
+    put(&ix, INDEX_HOLD, "A", 30, 1);
+    assert_non_null(index_take_wanted(&ix));
+    learn(&ix, "A", "", one, 1);
+    put(&ix, INDEX_DEFERRED, "A", 30, 1);
+    assert_int_equal(index_find(&ix, S("A"))->state, INDEX_KNOWN);
+    index_done(&ix);
+}
+
 static void too_much_is_not_kept(void **state)
 {
     const char *many[DETAILS_MOST_RECIPIENTS + 1];
@@ -278,6 +304,7 @@ int main(void)
         cmocka_unit_test(in_order_of_time),
         cmocka_unit_test(a_scan_drops_what_is_gone),
         cmocka_unit_test(details_come_and_go),
+        cmocka_unit_test(what_moves_while_it_is_read_is_read_again),
         cmocka_unit_test(too_much_is_not_kept),
         cmocka_unit_test(a_cursor_meets_all_that_stays),
         cmocka_unit_test(the_messages_for_a_domain),

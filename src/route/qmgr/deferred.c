@@ -191,6 +191,7 @@ static bool follow(struct index_entry *e, const struct watch_seen *s)
         !is_in_place((enum index_queue)s->to_queue, s->name, s->to_folder))
         return false;
     (void)index_put(&qmgr.index, (enum index_queue)s->to_queue, s->name, &same, e->changed_us);
+    fill_kick();
     qmgr_kick_intake();
     return true;
 }
