@@ -68,7 +68,7 @@ PROVEN = crash \
 
 test: deps build
 	tools/oracle >/dev/null
-	test/run --build $(BUILD) --sanitizers --faults $(PROVEN)
+	test/run --build $(BUILD) --sanitizers --faults --again $(PROVEN)
 
 test-all: deps build
 	tools/oracle >/dev/null

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import faults, findings, paths, waybill
+from harness import faults, findings, paths, second_try, waybill
 from harness.oracle import Postfix
 from harness.room import enter_new_network
 from harness.system import System
@@ -20,12 +20,12 @@ from harness.system import System
 REASON = pytest.StashKey[str | None]()
 LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 VERDICTS = pytest.StashKey[faults.Verdicts]()
-FOUND = "a sanitizer found"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=Path, metavar="FILE", help="names every fault, those without a test too, and writes FILE")
-    parser.addoption("--failed", type=Path, metavar="FILE", help="writes FILE: the tests that failed, when none of them failed for good")
+    parser.addoption("--failed", type=Path, metavar="FILE", help="writes FILE: the tests that failed, when they may be tried once more")
+    parser.addoption("--again", type=Path, metavar="FILE", help="runs the files of the tests in FILE, which all must pass")
 
 
 class Collector:
@@ -48,11 +48,6 @@ class Collector:
         if (left_out := getattr(report, "left_out", None)) and report.when == "setup":
             self._config.stash[LEFT_OUT].setdefault(left_out, []).append(report.nodeid)
 
-    def write_failed(self, file: Path) -> None:
-        """What a sanitizer found is there, however often it does not show."""
-        if self.failed and not any(FOUND in text for _, text in self.failed):
-            file.write_text("".join(f"{name}\n" for name in dict(self.failed)))
-
 
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
@@ -63,12 +58,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[VERDICTS] = faults.Verdicts()
     config.pluginmanager.register(Collector(config), "collector")
     if not is_worker(config):
+        config.pluginmanager.register(second_try.SecondTry(config.getoption("--failed"), config.getoption("--again")), "second try")
         findings.begin()
     elif os.geteuid() == 0:
         enter_new_network()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if again := config.getoption("--again"):
+        items[:] = second_try.select(items, again)
     for item in items:
         if reason := why_left_out(item):
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -115,17 +113,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.hookimpl(trylast=True)  # after all that the test used has ended
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     if found := findings.take():
-        pytest.fail(f"{FOUND}\n{found}", pytrace=False)
+        pytest.fail(f"a sanitizer found\n{found}", pytrace=False)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if is_worker(session.config):
         return  # others may still run, and what this one finds would not be heard
     if found := findings.take():
-        print(f"\n{FOUND}\n{found}")
+        print(f"\na sanitizer found\n{found}")
         session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
-    elif file := session.config.getoption("--failed"):
-        session.config.pluginmanager.get_plugin("collector").write_failed(file)
+        session.config.pluginmanager.get_plugin("second try").give_up()
     findings.end()
     # An ordinary user has run what he can, and is told that it was not all.
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and "needs root" in session.config.stash[LEFT_OUT]:

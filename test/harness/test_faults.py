@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .faults import FAULTS, Verdicts
+from .faults import FAULTS, Verdicts, passed_after_all
 
 
 def some() -> Verdicts:
@@ -29,3 +29,10 @@ def test_all_of_them_in_the_file(tmp_path: Path) -> None:
     rows = {row["fault"]: row for row in json.loads((tmp_path / "faults.json").read_text())}
     assert list(rows) == list(FAULTS) and rows["NUL"]["verdict"] == "no test" and rows["bare LF"]["verdict"] == "left out"
     assert rows["EIO"] == {"fault": "EIO", "verdict": "failed", "tests": {"a": "passed", "b": "failed"}}
+
+
+def test_a_second_try(tmp_path: Path) -> None:
+    some().write(tmp_path / "faults.json")
+    assert [line.split(maxsplit=1) for line in passed_after_all(tmp_path / "faults.json", ["b", "z"])] == [["EIO", f"{'passed':8} (at the second try)"]]
+    rows = {row["fault"]: row for row in json.loads((tmp_path / "faults.json").read_text())}
+    assert rows["EIO"] == {"fault": "EIO", "verdict": "passed", "tests": {"a": "passed", "b": "passed"}} and list(rows) == list(FAULTS)

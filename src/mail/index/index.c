@@ -140,14 +140,15 @@ struct index_entry *index_put(struct index *ix, enum index_queue queue, slice id
                               int64_t due_us)
 {
     struct index_entry *e = index_find(ix, id);
-    bool is_new = e == NULL, moves;
+    bool is_to_be_read;
 
-    if (is_new)
+    if (e == NULL)
         e = add(ix, id);
-    moves = e->queue != queue; /* whoever reads it now, or could not, may have looked where it was */
-    if (moves)
+    /* Whoever reads it now, or could not, may have looked where it was. */
+    is_to_be_read = e->queue != queue && (e->state == INDEX_READING || e->state == INDEX_UNREAD);
+    if (e->queue != queue)
         enter_queue(ix, e, queue);
-    if (is_new || !index_is_file(e, file) || (moves && e->state != INDEX_KNOWN)) {
+    if (is_to_be_read || !index_is_file(e, file)) {
         take_file(ix, e, file);
         ix->changes++;
     }

@@ -19,7 +19,7 @@ enum index_state {
     INDEX_WANTED,  /* in the line of those to be read */
     INDEX_READING, /* taken from it */
     INDEX_KNOWN,   /* has its details */
-    INDEX_UNREAD,  /* has none, and will have none where it is */
+    INDEX_UNREAD,  /* has none, and will have none unless it changes or moves */
 };
 
 /* What tells one file from another, and from itself when it has changed. */
@@ -62,7 +62,7 @@ void index_init(struct index *ix);
 void index_done(struct index *ix);
 
 /* Adds ID (1 to 255 bytes), or changes what is known of it.  Counts as seen.  A message that is due at DUE_US = 0 is
- * due at once.  Details are kept when FILE is as before. */
+ * due at once.  Details are kept when FILE is as before; without them it is wanted again when it changes QUEUE. */
 struct index_entry *index_put(struct index *ix, enum index_queue queue, slice id, const struct index_file *file,
                               int64_t due_us);
 /* Harmless when there is no ID. */

@@ -94,8 +94,9 @@ void fill_run(void *unused)
 
     (void)unused;
     while (alive) {
-        if (list_empty(&qmgr.index.wanted) && !waitq_wait(&qmgr.fill, NEVER, &err))
-            return;
+        while (list_empty(&qmgr.index.wanted))
+            if (!waitq_wait(&qmgr.fill, NEVER, &err))
+                return;
         if (qmgr.scanning_deferred) { /* what is due comes first */
             alive = task_sleep(deadline_in(GATHER_US), &err);
             continue;
