@@ -22,12 +22,12 @@ def record(kind: str, text: str) -> bytes:
     return kind.encode() + bytes([len(data)]) + data
 
 
-def message(now: int, *recipients: str, sender: str = "carol@mx.test.invalid") -> bytes:
+def message(now: int, *recipients: str, sender: str = "carol@mx.test.invalid", lines: int = 20) -> bytes:
     envelope = b"".join([record("T", f"{now} 5"), record("A", f"create_time={now}"), record("A", "rewrite_context=local"), record("S", sender)])
     for to in recipients:
         envelope += record("A", f"dsn_orig_rcpt=rfc822;{to}") + record("O", to) + record("R", to)
     envelope += record("M", "")
-    content = b"".join([record("N", "Subject: waits"), record("N", ""), *(record("N", "x" * 70) for _ in range(20))])
+    content = b"".join([record("N", "Subject: waits"), record("N", ""), *(record("N", "x" * 70) for _ in range(lines))])
     size = " ".join(f"{n:15}" for n in (len(content), 97 + len(envelope), len(recipients), 0, len(content), 0))
     return record("C", size) + envelope + content + record("X", "") + record("E", "")
 
@@ -93,6 +93,15 @@ def _folder(path: Path) -> Iterator[None]:
     finally:
         os.fchdir(before)
         os.close(before)
+
+
+def trigger(system: System, letters: bytes) -> None:
+    """What `postqueue -f` (b"DFAI") and others tell the queue manager."""
+    with socket.socket(socket.AF_UNIX) as s:
+        with _folder(system.spool):
+            s.connect("public/qmgr")
+        s.sendall(letters)
+        s.recv(1)  # until it has been taken
 
 
 def words(s: socket.socket) -> dict[str, str]:

@@ -104,6 +104,8 @@ struct queue_scan {
     size_t path_bytes[SCAN_DEPTH]; /* of the folder's name in path, with its slash */
     int depth;                     /* folders open */
     bool flat;
+    bool incomplete;   /* a folder could not be read, since UNREADABLE */
+    struct err unreadable;
     char path[QUEUE_PATH_MOST];
 };
 
@@ -149,8 +151,14 @@ static void enter(struct queue_scan *s, const struct dirent *entry)
         return;
     s->path[n] = entry->d_name[0];
     s->path[n + 1] = '\0';
-    if (lstat(s->path, &st) != 0 || !S_ISDIR(st.st_mode) || (dir = opendir(s->path)) == NULL)
+    if (lstat(s->path, &st) == 0 && !S_ISDIR(st.st_mode))
         return;
+    dir = opendir(s->path);
+    if (dir == NULL) {
+        if (errno != ENOENT && errno != ENOTDIR && !s->incomplete)
+            s->incomplete = !err_sys(&s->unreadable, "open directory %s", s->path);
+        return;
+    }
     s->path[n + 1] = '/';
     s->open[s->depth] = dir;
     s->path_bytes[s->depth++] = n + 2;
@@ -181,7 +189,7 @@ enum queue_scan_got queue_scan_next_of_all(struct queue_scan *s, struct queue_en
         }
         if (entry == NULL) {
             if (!leave(s))
-                return SCAN_END;
+                break;
             n = s->path_bytes[s->depth - 1];
             *out = (struct queue_entry){s->path, slice_text(s->path + n), 0, DT_DIR, s->depth};
             return SCAN_FOLDER;
@@ -197,7 +205,9 @@ enum queue_scan_got queue_scan_next_of_all(struct queue_scan *s, struct queue_en
         *out = (struct queue_entry){s->path, slice_of(s->path + n, name.n), entry->d_ino, entry->d_type, s->depth - 1};
         return queue_id_valid(name) ? SCAN_ID : SCAN_OTHER;
     }
-    return SCAN_END;
+    if (s->incomplete)
+        *err = s->unreadable;
+    return s->incomplete ? SCAN_FAILED : SCAN_END;
 }
 
 enum queue_scan_got queue_scan_next(struct queue_scan *s, slice *id, const char **path, struct err *err)

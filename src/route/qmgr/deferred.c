@@ -1,5 +1,7 @@
 #include "route/qmgr/deferred.h"
 
+#include <unistd.h>
+
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
 #include "route/qmgr/fill.h"
@@ -25,14 +27,26 @@ bool deferred_is_over(int64_t until_us)
 static void put(enum index_queue queue, slice id, const struct stat *st, int64_t changed_us, int64_t due_us)
 {
     const struct index_file file = {st->st_ino, st->st_size, changed_us, (st->st_mode & QUEUE_MODE_EXPIRE) != 0};
+    struct index_entry *e = index_find(&qmgr.index, id);
+    /* What was flushed and is as it was is not put off by news that come late. */
+    bool stays_due = e != NULL && e->queue == INDEX_DEFERRED && queue == INDEX_DEFERRED && e->due.key == 0 &&
+                     index_is_file(e, &file);
+    bool pressed = stays_due && e->pressed;
 
-    index_put(&qmgr.index, queue, id, &file, due_us)->has_more_names = st->st_nlink > 1;
+    e = index_put(&qmgr.index, queue, id, &file, stays_due ? 0 : due_us);
+    e->pressed = pressed;
+    e->has_more_names = st->st_nlink > 1;
     fill_kick();
 }
 
 void deferred_put(slice id, const struct stat *st, int64_t until_us)
 {
     put(INDEX_DEFERRED, id, st, until_us, until_us);
+}
+
+void deferred_put_off(slice id, const struct stat *st, int64_t at_us)
+{
+    put(INDEX_DEFERRED, id, st, deferred_until(st), at_us);
 }
 
 void deferred_press(struct index_entry *e)
@@ -147,8 +161,8 @@ static bool rescan(bool full, bool all, bool *complete)
     return true;
 }
 
-/* Where is ID now?  It is looked for in QUEUE first; who moves a file to another queue is seen to take it away first.
- */
+/* Where is ID now?  It is looked for in QUEUE first; who moves a file to another queue is seen to take it away first.  A file
+ * of somebody else's is being put there, and will be given to this one's user. */
 static void look_again(enum index_queue queue, slice id)
 {
     for (size_t i = 0; i < INDEX_QUEUES && id.n <= QUEUE_ID_MOST; i++) {
@@ -156,7 +170,8 @@ static void look_again(enum index_queue queue, slice id)
         char path[QUEUE_PATH_MOST];
         struct stat st;
 
-        if (queue_path(&qmgr.layout, queue_names[in], id, path) && queue_file_check(path, &st) == QUEUE_FILE_READY) {
+        if (queue_path(&qmgr.layout, queue_names[in], id, path) && queue_file_check(path, &st) == QUEUE_FILE_READY &&
+            st.st_uid == geteuid()) {
             put(in, id, &st, deferred_until(&st), deferred_until(&st));
             qmgr_kick_intake();
             return;
@@ -211,11 +226,22 @@ static void seen_in_incoming(slice id)
     qmgr_kick_intake();
 }
 
+/* A file that is being written: it is told of once more when it is closed.  A second name of a file that is there is none. */
+static bool is_being_written(enum index_queue queue, slice id)
+{
+    char path[QUEUE_PATH_MOST];
+    struct stat st;
+
+    return id.n <= QUEUE_ID_MOST && queue_path(&qmgr.layout, queue_names[queue], id, path) && lstat(path, &st) == 0 &&
+           st.st_nlink == 1;
+}
+
 /* What this queue manager moves itself is in the index, or out of it, when it is told of it. */
 static bool is_news(enum watch_change change, bool known)
 {
     switch (change) {
     case WATCH_CAME:
+    case WATCH_CREATED:
         return !known;
     case WATCH_WENT:
     case WATCH_REMOVED:
@@ -233,6 +259,8 @@ static void seen(const struct watch_seen *s)
     if (s->queue == INCOMING || (s->change == WATCH_MOVED && s->to_queue == INCOMING))
         seen_in_incoming(s->name);
     if (s->queue == INCOMING || (known && follow(e, s)))
+        return;
+    if (s->change == WATCH_CREATED && is_being_written((enum index_queue)s->queue, s->name))
         return;
     if (is_news(s->change, known))
         look_again((enum index_queue)s->queue, s->name);
@@ -288,6 +316,6 @@ void deferred_run(void *unused)
         if (!qmgr.scan_deferred && !waitq_wait(&qmgr.rescan, deadline_in(qmgr.params->queue_run_delay_us), &err) &&
             err.kind != ERR_TIMEOUT)
             return;
-        full = qmgr.scan_deferred;
+        full = qmgr.scan_deferred || !watched || !complete || !watch_is_whole(qmgr.watch);
     }
 }

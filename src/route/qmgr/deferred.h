@@ -20,6 +20,8 @@ enum deferred_got deferred_next(struct deferred *out);
 
 /* This queue manager has put ID, whose file ST describes but for its time stamp, into deferred/, due at UNTIL_US. */
 void deferred_put(slice id, const struct stat *st, int64_t until_us);
+/* ID, which deferred_next() told of, cannot be taken before AT_US.  Its file is as ST says. */
+void deferred_put_off(slice id, const struct stat *st, int64_t at_us);
 /* What waits in deferred/ is tried now, as if nothing had failed. */
 void deferred_press(struct index_entry *e);
 /* When the file that ST describes is due. */

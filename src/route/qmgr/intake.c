@@ -10,6 +10,7 @@
 #include "mail/service/service.h"
 #include "route/qmgr/deferred.h"
 #include "route/qmgr/finish.h"
+#include "route/qmgr/move.h"
 #include "route/qmgr/read.h"
 #include "route/qmgr/route.h"
 
@@ -58,18 +59,36 @@ static void start_routing(struct message *m)
     qmgr_spawn("route", route_message, m);
 }
 
+/* It is tried again after minimal_backoff_time. */
+static void put_off(slice id, bool from_deferred, const struct stat *st)
+{
+    int64_t at_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
+
+    if (from_deferred)
+        deferred_put_off(id, st, at_us);
+    else if (at_us < qmgr.incoming_again_us)
+        qmgr.incoming_again_us = at_us;
+}
+
 /* Takes QUEUE's ID, whose file is at PATH and complete. */
-static void take(slice queue, slice id, const char *path, mode_t mode)
+static void take(slice queue, slice id, const char *path, const struct stat *st)
 {
     bool from_deferred = slice_eq(queue, S(QUEUE_DEFERRED));
+    mode_t mode = st->st_mode;
     struct message *m;
     struct err err;
 
-    if (id.n > QUEUE_ID_MOST || map_get(&qmgr.active, id) != NULL)
+    if (id.n > QUEUE_ID_MOST)
         return;
+    if (map_get(&qmgr.active, id) != NULL) { /* somebody has moved it here while it is being delivered */
+        put_off(id, from_deferred, st);
+        return;
+    }
     if (!queue_move(&qmgr.layout, queue, S(QUEUE_ACTIVE), id, &err)) {
-        if (err.sys != ENOENT)
-            event_warning("%s: %s", path, err.text);
+        if (err.sys == ENOENT)
+            return;
+        event_warning("%s: %s", path, err.text);
+        put_off(id, from_deferred, st);
         return;
     }
     m = message_new(id);
@@ -157,7 +176,7 @@ static bool take_incoming(struct queue_scan **scan)
             continue;
         at_us = deferred_until(&st);
         if (deferred_is_over(at_us) || was_there_at_flush(&st)) {
-            take(S(QUEUE_INCOMING), id, path, st.st_mode);
+            take(S(QUEUE_INCOMING), id, path, &st);
             return true;
         }
         if (at_us < qmgr.incoming_again_us)
@@ -180,7 +199,7 @@ static bool take_deferred(void)
     enum deferred_got got = deferred_next(&d);
 
     if (got == DEFERRED_DUE)
-        take(S(QUEUE_DEFERRED), slice_text(d.id), d.path, d.st.st_mode);
+        take(S(QUEUE_DEFERRED), slice_text(d.id), d.path, &d.st);
     return got != DEFERRED_NONE;
 }
 
@@ -191,6 +210,8 @@ static deadline next_work(void)
 
     if (qmgr.incoming_again_us < at_us)
         at_us = qmgr.incoming_again_us;
+    if (qmgr.stranded_again_us < at_us)
+        at_us = qmgr.stranded_again_us;
     if (e != NULL && e->due.key < at_us)
         at_us = e->due.key;
     return deadline_sooner(deadline_in(at_us > now_us ? at_us - now_us : 0), qmgr.scan_incoming ? qmgr.next_scan : NEVER);
@@ -212,6 +233,8 @@ void intake_run(void *unused)
                 break;
             continue;
         }
+        if (qmgr.stranded_again_us <= clock_wall_us())
+            move_stranded_back();
         from_incoming = take_incoming(&scan);
         from_deferred = qmgr_has_room() && take_deferred();
         if (from_incoming || from_deferred) {

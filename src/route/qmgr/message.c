@@ -58,6 +58,7 @@ void batch_done(struct batch *b)
     free(b->recipients);
     b->recipients = NULL;
     b->cap = 0;
+    qmgr_kick_intake();
     if (b == &b->message->first)
         return; /* its arena has the envelope */
     arena_done(&b->arena);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/bug.h"
 #include "core/base/file.h"
 #include "mail/events/events.h"
 #include "mail/queue/dir.h"
@@ -25,20 +26,66 @@ static bool set_times(const char *path, int64_t wall_us)
     return false;
 }
 
-static bool move(slice id, slice to)
+enum moved { MOVED, GONE, FAILED };
+
+static enum moved move(slice id, slice to)
 {
     struct err err;
 
     if (queue_move(&qmgr.layout, S(QUEUE_ACTIVE), to, id, &err))
-        return true;
-    if (err.sys != ENOENT)
-        event_warning("%s", err.text);
-    return false;
+        return MOVED;
+    if (err.sys == ENOENT)
+        return GONE;
+    event_warning("%s", err.text);
+    return FAILED;
 }
+
+/* ---- what the file system does not let go, on a full disk or one that has become read-only ---- */
+
+struct stranded {
+    struct list same; /* qmgr.stranded */
+    char id[QUEUE_ID_MOST + 1];
+};
+
+static void strand(slice id)
+{
+    struct stranded *s = xcalloc(1, sizeof *s);
+
+    memcpy(s->id, id.p, id.n);
+    list_push_back(&qmgr.stranded, &s->same);
+    qmgr.stranded_again_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
+}
+
+void move_stranded_back(void)
+{
+    struct stranded *s;
+
+    qmgr.stranded_again_us = INT64_MAX;
+    while ((s = LIST_FIRST(&qmgr.stranded, struct stranded, same)) != NULL) {
+        switch (move(slice_text(s->id), S(QUEUE_INCOMING))) {
+        case FAILED:
+            qmgr.stranded_again_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
+            return;
+        case MOVED:
+            qmgr.scan_incoming = true;
+            break;
+        case GONE:
+            break;
+        }
+        list_remove(&s->same);
+        free(s);
+    }
+}
+
+/* ---- moves ---- */
 
 static void back_until(slice id, int64_t at_us)
 {
-    if (move(id, S(QUEUE_INCOMING)) && at_us < qmgr.incoming_again_us)
+    enum moved moved = move(id, S(QUEUE_INCOMING));
+
+    if (moved == FAILED)
+        strand(id);
+    else if (moved == MOVED && at_us < qmgr.incoming_again_us)
         qmgr.incoming_again_us = at_us;
 }
 
@@ -53,7 +100,8 @@ bool move_all_back(struct err *err)
         return false;
     while ((got = queue_scan_next(scan, &id, &path, err)) == SCAN_ID) {
         (void)set_times(path, clock_wall_us());
-        (void)move(id, S(QUEUE_INCOMING));
+        if (move(id, S(QUEUE_INCOMING)) == FAILED)
+            strand(id);
     }
     queue_scan_close(scan);
     return got == SCAN_END;
@@ -62,7 +110,8 @@ bool move_all_back(struct err *err)
 void move_to_corrupt(const struct message *m)
 {
     event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
-    (void)move(message_id(m), S(QUEUE_CORRUPT));
+    if (move(message_id(m), S(QUEUE_CORRUPT)) == FAILED)
+        strand(message_id(m));
 }
 
 /* Somebody else's file, which cannot be told to wait either: it would come back at once, again and again. */
@@ -117,8 +166,14 @@ void move_to_deferred(const struct message *m)
         return;
     }
     (void)set_times(path, at_us);
-    if (move(message_id(m), S(QUEUE_DEFERRED)))
+    switch (move(message_id(m), S(QUEUE_DEFERRED))) {
+    case MOVED:
         deferred_put(message_id(m), &st, at_us);
-    else
+        break;
+    case FAILED:
         back_until(message_id(m), at_us); /* no folder can be made when there are no inodes left */
+        break;
+    case GONE:
+        break;
+    }
 }

@@ -6,6 +6,9 @@
 
 /* Moves everything in active/ back to incoming/: what a predecessor left.  Blocks. */
 MUST_CHECK bool move_all_back(struct err *err);
+/* Tries again to move what could not be moved out of active/; when that fails once more, qmgr.stranded_again_us says when to
+ * come again. */
+void move_stranded_back(void);
 /* M's file cannot be used now, through no fault of its own: to incoming/, for PAUSE_S seconds. */
 void move_back(const struct message *m, int64_t pause_s);
 /* M's file is damaged: to corrupt/. */

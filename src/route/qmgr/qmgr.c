@@ -37,7 +37,8 @@ static bool start(struct service_run *run, struct err *err)
     qmgr.started_us = clock_monotonic_us();
     qmgr.layout = (struct queue_layout){slice_text(run->params->hash_queue_names), run->params->hash_queue_depth};
     qmgr.addresses = address_client_new();
-    qmgr.incoming_again_us = INT64_MAX;
+    qmgr.incoming_again_us = qmgr.stranded_again_us = INT64_MAX;
+    list_init(&qmgr.stranded);
     qmgr.scan_incoming = true;
     schedule_init(&qmgr.schedule, settings_configure, run->params);
     qmgr.schedule.ready = ready;

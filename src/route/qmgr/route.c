@@ -280,11 +280,16 @@ static void discard(struct message *m, const struct recipient *r)
         event_warning("%s: cannot mark a recipient as done", path);
 }
 
-/* A redirected message has one recipient, whoever it was for. */
+/* A redirected message has one recipient, whoever it was for, and however many are still to be read. */
 static void keep_one(struct batch *b)
 {
-    if (b->message->envelope.redirect.n > 0 && b->count > 1)
-        batch_forget(b, 1);
+    struct message *m = b->message;
+
+    if (m->envelope.redirect.n == 0 || b->count == 0)
+        return;
+    batch_forget(b, 1);
+    m->cursor.next_offset = 0;
+    m->scheduled.unread = 0;
 }
 
 void route_batch(struct batch *b)

@@ -47,6 +47,8 @@ struct qmgr {
     deadline next_scan;             /* not before then */
     unsigned taken;                 /* messages from incoming/ for which no token has been put back (in_flow_delay) */
     int64_t incoming_again_us;      /* a file there becomes ready then; INT64_MAX: none does */
+    struct list stranded;           /* of active/: what could not be moved out of it (move.h) */
+    int64_t stranded_again_us;      /* another try then; INT64_MAX: there is none */
     int64_t incoming_flushed_us;    /* letters A and I came then: what was put there before is due */
     bool scan_deferred, scan_all;   /* asked for: letters D, A */
     bool flushing;                  /* letter F, until what it asked for has been taken */

@@ -14,7 +14,8 @@
 
 enum {
     ALL_EVENTS =
-        IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK,
+        IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR |
+        IN_EXCL_UNLINK,
     MOVES = IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR,
     READ_BYTES = 16 * 1024, /* some 300 events */
     READS_MOST = 8,         /* in a row */
@@ -132,8 +133,13 @@ static void folder_event(struct watch *w, const struct inotify_event *e)
         return;
     if ((e->mask & IN_MOVED_FROM) != 0)
         leave(w, path);
-    if ((e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0 || is_watched(w, path))
+    if ((e->mask & (IN_MOVED_FROM | IN_DELETE)) != 0)
         return;
+    if (is_watched(w, path)) {
+        if ((e->mask & IN_ATTRIB) != 0)
+            w->missed(); /* what could not be read before */
+        return;
+    }
     if (add(w, &(struct folder){path, in->queue, in->moved_only}))
         w->missed(); /* what was put into it before it was watched */
 }
@@ -161,7 +167,9 @@ static enum watch_change change_of(uint32_t mask)
         return WATCH_REMOVED;
     if ((mask & IN_MOVED_FROM) != 0)
         return WATCH_WENT;
-    return (mask & (IN_CREATE | IN_MOVED_TO)) != 0 ? WATCH_CAME : WATCH_CHANGED;
+    if ((mask & IN_CREATE) != 0)
+        return WATCH_CREATED;
+    return (mask & IN_MOVED_TO) != 0 ? WATCH_CAME : WATCH_CHANGED;
 }
 
 static void event(struct watch *w, const struct inotify_event *e)

@@ -12,9 +12,10 @@
 #include "core/base/err.h"
 #include "core/base/slice.h"
 
-enum watch_change { WATCH_CAME, WATCH_CHANGED, WATCH_WENT, WATCH_REMOVED, WATCH_MOVED };
+enum watch_change { WATCH_CAME, WATCH_CREATED, WATCH_CHANGED, WATCH_WENT, WATCH_REMOVED, WATCH_MOVED };
 
-/* A name, a valid id, in one of the folders of a queue.  WATCH_WENT: it was moved to somewhere; WATCH_MOVED: to another
+/* A name, a valid id, in one of the folders of a queue.  WATCH_CREATED: a new file, most likely not written yet, or a link;
+ * WATCH_CHANGED: also when somebody who wrote has closed it.  WATCH_WENT: it was moved to somewhere; WATCH_MOVED: to another
  * folder that is watched, in one step. */
 struct watch_seen {
     slice name;
