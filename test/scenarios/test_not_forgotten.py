@@ -132,3 +132,26 @@ def test_a_message_that_comes_back_while_it_is_delivered() -> None:
             gate.wait(1)
             system.wait_queue()
             assert len(gate.messages) == 1
+
+
+@only_ours
+def test_a_request_of_a_queue_manager_that_has_died() -> None:
+    """The next one sends it again; an agent that has not begun by then leaves the first one alone."""
+    with make("waybill", [f"relayhost = [127.0.0.1]:{NEXT_HOP}", *PATIENT]) as system, sink(system, NEXT_HOP) as next_hop:
+        assert isinstance(system, Installed)
+        system.start()
+        system.send("x@far.example")
+        next_hop.wait(1)
+        system.wait_queue()
+        (agent,) = system.children("smtp")
+        system.run(["kill", "-STOP", agent])
+        system.send("y@far.example")
+        system.log.wait(r"qmgr\[\d+\]: \w+: from=.*queue active", count=2)
+        time.sleep(0.2)  # the request is on its way
+        system.run(["kill", "-KILL", *system.children("qmgr")])
+        system.log.wait(r"qmgr\[\d+\]: \w+: from=.*queue active", count=3)
+        time.sleep(0.2)
+        system.run(["kill", "-CONT", agent])
+        next_hop.wait(2)
+        system.wait_queue()
+        assert [message.recipients for message in next_hop.messages] == [["x@far.example"], ["y@far.example"]]

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,4 +328,11 @@ enum fill stream_fill(struct stream *s, deadline by, struct err *err)
         if (!wait_readable(s, by, err))
             return FILL_FAILED;
     }
+}
+
+bool stream_peer_is_gone(const struct stream *s)
+{
+    struct pollfd p = {.fd = stream_fd(s)};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }

@@ -92,5 +92,7 @@ MUST_CHECK bool stream_flush(struct stream *s, deadline by, struct err *err);
 size_t stream_pending(const struct stream *s);
 /* Suspends until the peer closes or sends something: true then; *CLOSED tells which. */
 MUST_CHECK bool stream_wait_peer(struct stream *s, deadline by, bool *closed, struct err *err);
+/* Has the peer closed, or died?  One that has only ended its half is there.  Does not suspend. */
+bool stream_peer_is_gone(const struct stream *s);
 
 #endif

@@ -79,19 +79,23 @@ static enum ipc_got read_request(struct agent_request *r, struct stream *s, stru
 
 /* ---- the frame ---- */
 
-static void deliver_and_report_rest(struct agent_request *r, agent_deliver_fn *deliver)
+/* The successor of a queue manager that has died sends the request again.  It leaves the file alone while we have it locked; but
+ * before that it may have read it, and so it has if the one that we talk to is gone. */
+static void deliver_and_report_rest(struct agent_request *r, struct stream *s, agent_deliver_fn *deliver)
 {
     static const struct outcome forgotten = {
         .kind = OUTCOME_DEFERRED, .dsn = {4, 3, 0}, .reason = S_INIT("mail delivery failed")};
     struct err err;
 
-    if (open_file(r, &err)) {
-        deliver(r);
-        agent_report_rest(r, &forgotten);
-    } else {
+    if (!open_file(r, &err)) {
         /* Deleted meanwhile, or another process is still delivering it: nobody's fault, and nothing to report. */
         event_warning("%.*s: %s", S_ARG(r->wire.queue_id), err.text);
         r->some_deferred = true;
+    } else if (stream_peer_is_gone(s)) {
+        r->some_deferred = true;
+    } else {
+        deliver(r);
+        agent_report_rest(r, &forgotten);
     }
     if (r->fd >= 0)
         (void)close(r->fd);
@@ -129,7 +133,7 @@ void agent_serve(struct stream *s, agent_deliver_fn *deliver)
         break;
     }
     r.by = deadline_in(service_params()->ipc_timeout_us);
-    deliver_and_report_rest(&r, deliver);
+    deliver_and_report_rest(&r, s, deliver);
     r.by = deadline_in(service_params()->ipc_timeout_us);
     answer(&r, s);
 }

@@ -1,5 +1,4 @@
 /* How a message ends: in the queue, returned, or gone.  Source: architecture section 3, queue-file.md section 9. */
-#include <poll.h>
 #include <unistd.h>
 
 #include "mail/agent/report.h"
@@ -167,20 +166,12 @@ static bool complete(struct message *m)
     return false;
 }
 
-/* It will not hear that the message was taken, and send it again.  One that has only ended its half is there. */
-static bool client_is_gone(const struct message *m)
-{
-    struct pollfd p = {.fd = stream_fd(m->client)};
-
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
-}
-
 static void commit(struct message *m)
 {
     bool hold = (m->flags & CLEANUP_HOLD) != 0;
     struct err err;
 
-    if (client_is_gone(m)) {
+    if (stream_peer_is_gone(m->client)) { /* it will not hear that the message was taken, and send it again */
         m->status |= CLEANUP_BAD;
         return;
     }
