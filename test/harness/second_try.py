@@ -37,6 +37,8 @@ class SecondTry:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
             self._ended.add(report.nodeid)
+            logs = "".join(text for _, text in report.sections)
+            self._final |= report.nodeid in self._failed and bool(FINAL_TEXT.search(logs))
         if report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
         if report.failed:

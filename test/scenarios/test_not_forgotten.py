@@ -90,31 +90,38 @@ def change_attribute(sign: str, file: Path) -> None:
     subprocess.run(["chattr", f"{sign}i", str(file)], check=True)
 
 
-def held_up(system: Installed, gate: Gate) -> Path:
-    """A message that the next hop does not answer yet."""
-    system.send("x@far.example")
+def held_up(system: Installed, gate: Gate, count: int = 1) -> list[Path]:
+    """COUNT messages that the next hop does not answer yet."""
+    for number in range(count):
+        system.send(f"x{number}@far.example")
     assert gate.reached.wait(20)
-    (file,) = system.queue()["active"]
-    return file
+    return system.wait_queue({"active": count})["active"]
 
 
 @only_ours
 def test_a_file_that_could_not_be_moved_out_of_active() -> None:
+    """It is tried again, whatever becomes of others."""
     with make("waybill", [f"relayhost = [127.0.0.1]:{NEXT_HOP}", "minimal_backoff_time = 1s", *PATIENT]) as system:
         system.start()
         gate = Gate()
         gate.replies = {"DATA": "450 4.0.0 later"}
         with listening(system, gate, NEXT_HOP):
-            file = held_up(system, gate)
-            change_attribute("+", file)
+            files = held_up(system, gate, 2)
+            for file in files:
+                change_attribute("+", file)
             try:
                 gate.opened.set()
-                system.log.wait(rf"qmgr\[\d+\]: warning: .*{file.name}.*Operation not permitted", count=2)
+                for file in files:
+                    system.log.wait(rf"qmgr\[\d+\]: warning: .*{file.name}.*Operation not permitted", count=2)
                 gate.replies = {}
+                for number, file in enumerate(files, start=1):
+                    change_attribute("-", file)
+                    assert len(gate.wait(number)) == number
             finally:
-                change_attribute("-", file)
-            assert len(gate.wait(1)) == 1
+                for file in system.queue()["active"]:
+                    change_attribute("-", file)
             system.wait_queue()
+            assert len(gate.messages) == 2
 
 
 @only_ours
@@ -124,7 +131,7 @@ def test_a_message_that_comes_back_while_it_is_delivered() -> None:
         system.start()
         gate = Gate()
         with listening(system, gate, NEXT_HOP):
-            file = held_up(system, gate)
+            (file,) = held_up(system, gate)
             system.run(["postsuper", "-h", file.name])
             system.run(["postsuper", "-H", file.name])
             time.sleep(0.3)

@@ -44,6 +44,8 @@ bool batch_read(struct batch *b, struct queue_scan *scan)
     b->count = b->next = 0;
     while (b->count < BATCH_MOST && got != SCAN_END) {
         got = queue_scan_next_of_all(scan, &entry, &err);
+        if (got == SCAN_FAILED && b->count > 0)
+            break; /* and fails again when these are done */
         if (got == SCAN_FAILED)
             event_fatal("%s", err.text);
         if (got == SCAN_ID)

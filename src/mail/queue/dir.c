@@ -183,10 +183,8 @@ enum queue_scan_got queue_scan_next_of_all(struct queue_scan *s, struct queue_en
 
         errno = 0;
         entry = readdir(s->open[s->depth - 1]);
-        if (entry == NULL && errno != 0) {
-            (void)err_sys(err, "read directory %.*s", (int)n, s->path);
-            return SCAN_FAILED;
-        }
+        if (entry == NULL && errno != 0 && !s->incomplete)
+            s->incomplete = !err_sys(&s->unreadable, "read directory %.*s", (int)n, s->path);
         if (entry == NULL) {
             if (!leave(s))
                 break;

@@ -37,7 +37,7 @@ MUST_CHECK bool queue_move(const struct queue_layout *l, slice from, slice to, s
 MUST_CHECK bool queue_make_folders(char *path);
 
 /* Walks one queue: hash directories of one character are entered (not in maildrop).  queue_scan_next: id names only, in
- * readdir order; *PATH relative to the queue directory, on loan until the next call.  A folder that cannot be opened is passed over,
+ * readdir order; *PATH relative to the queue directory, on loan until the next call.  A folder that cannot be read is passed over,
  * and the scan fails at its end. */
 struct queue_scan;
 struct queue_scan *queue_scan_open(slice queue, struct err *err);

@@ -9,7 +9,11 @@
 #include "route/qmgr/watch.h"
 
 enum { INCOMING = INDEX_QUEUES /* watched beside them */ };
-enum { SCAN_SLICE = 200 /* names looked at in a row */, SWEEP_SLICE = 2000 /* in memory */ };
+enum {
+    SCAN_SLICE = 200,   /* names looked at in a row */
+    SWEEP_SLICE = 2000, /* in memory */
+    COPYING_MOST_S = 60,
+};
 
 static const slice queue_names[INDEX_QUEUES] = {
     [INDEX_DEFERRED] = S_INIT(QUEUE_DEFERRED), [INDEX_HOLD] = S_INIT(QUEUE_HOLD)};
@@ -90,13 +94,18 @@ enum deferred_got deferred_next(struct deferred *out)
 
 /* ---- what others did ---- */
 
+bool deferred_is_being_put(const struct stat *st)
+{
+    return st->st_uid != geteuid() && clock_wall_us() - (int64_t)st->st_ctim.tv_sec * SECONDS(1) < SECONDS(COPYING_MOST_S);
+}
+
 /* FULL looks at time stamps too; ALL makes everything due. */
 static void look_at(enum index_queue queue, slice id, const char *path, bool full, bool all)
 {
     struct stat st;
 
     if ((index_seen(&qmgr.index, queue, id) && !full) || id.n > QUEUE_ID_MOST ||
-        queue_file_check(path, &st) != QUEUE_FILE_READY)
+        queue_file_check(path, &st) != QUEUE_FILE_READY || deferred_is_being_put(&st))
         return;
     put(queue, id, &st, deferred_until(&st), all ? 0 : deferred_until(&st));
 }
@@ -161,8 +170,7 @@ static bool rescan(bool full, bool all, bool *complete)
     return true;
 }
 
-/* Where is ID now?  It is looked for in QUEUE first; who moves a file to another queue is seen to take it away first.  A file
- * of somebody else's is being put there, and will be given to this one's user. */
+/* Where is ID now?  It is looked for in QUEUE first; who moves a file to another queue is seen to take it away first. */
 static void look_again(enum index_queue queue, slice id)
 {
     for (size_t i = 0; i < INDEX_QUEUES && id.n <= QUEUE_ID_MOST; i++) {
@@ -170,8 +178,9 @@ static void look_again(enum index_queue queue, slice id)
         char path[QUEUE_PATH_MOST];
         struct stat st;
 
-        if (queue_path(&qmgr.layout, queue_names[in], id, path) && queue_file_check(path, &st) == QUEUE_FILE_READY &&
-            st.st_uid == geteuid()) {
+        if (queue_path(&qmgr.layout, queue_names[in], id, path) && queue_file_check(path, &st) == QUEUE_FILE_READY) {
+            if (deferred_is_being_put(&st))
+                return; /* who gives it to our user is seen to do so */
             put(in, id, &st, deferred_until(&st), deferred_until(&st));
             qmgr_kick_intake();
             return;

@@ -28,6 +28,9 @@ void deferred_press(struct index_entry *e);
 int64_t deferred_until(const struct stat *st);
 /* Is that over? */
 bool deferred_is_over(int64_t until_us);
+/* Does ST describe a file of somebody else's that has just changed?  Most likely it is being copied, and given to our user
+ * at the end. */
+bool deferred_is_being_put(const struct stat *st);
 
 /* Sees all that others have done by now.  False: the index may be wrong, since it has not been read yet or something
  * was missed; or the task is cancelled.  Suspends only to let others run. */

@@ -17,6 +17,7 @@
 enum {
     TURNS_BEFORE_YIELD = 8, /* messages taken in a row */
     LONGEST_NAP_S = 60,     /* the wall clock may be set meanwhile */
+    SCAN_WARNING_S = 60,    /* while it fails again and again */
     SCAN_AGAIN_S = 2,       /* what a scan that failed has not seen waits for the next one */
 };
 
@@ -138,7 +139,10 @@ static void scan_failed(const struct err *err)
 {
     int64_t at_us = clock_wall_us() + SECONDS(SCAN_AGAIN_S);
 
-    event_warning("%s", err->text);
+    if (deadline_passed(qmgr.next_scan_warning)) {
+        event_warning("%s", err->text);
+        qmgr.next_scan_warning = deadline_in(SECONDS(SCAN_WARNING_S));
+    }
     if (at_us < qmgr.incoming_again_us)
         qmgr.incoming_again_us = at_us;
 }
@@ -172,7 +176,7 @@ static bool take_incoming(struct queue_scan **scan)
         struct stat st;
         int64_t at_us;
 
-        if (queue_file_check(path, &st) != QUEUE_FILE_READY)
+        if (queue_file_check(path, &st) != QUEUE_FILE_READY || deferred_is_being_put(&st))
             continue;
         at_us = deferred_until(&st);
         if (deferred_is_over(at_us) || was_there_at_flush(&st)) {

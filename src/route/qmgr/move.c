@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,35 +45,48 @@ static enum moved move(slice id, slice to)
 
 struct stranded {
     struct list same; /* qmgr.stranded */
+    slice to;         /* a literal */
     char id[QUEUE_ID_MOST + 1];
 };
 
-static void strand(slice id)
+static void try_stranded_later(void)
+{
+    if (qmgr.stranded_again_us == INT64_MAX)
+        qmgr.stranded_again_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
+}
+
+static void strand(slice id, slice to)
 {
     struct stranded *s = xcalloc(1, sizeof *s);
 
+    s->to = to;
     memcpy(s->id, id.p, id.n);
     list_push_back(&qmgr.stranded, &s->same);
-    qmgr.stranded_again_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
+    try_stranded_later();
+}
+
+/* False: it stays where it is.  Somebody may have moved it meanwhile, so that it has been taken anew. */
+static bool move_stranded(const struct stranded *s)
+{
+    slice id = slice_text(s->id);
+
+    if (map_get(&qmgr.active, id) == NULL && move(id, s->to) == FAILED)
+        return false;
+    qmgr.scan_incoming = true;
+    return true;
 }
 
 void move_stranded_back(void)
 {
-    struct stranded *s;
-
     qmgr.stranded_again_us = INT64_MAX;
-    while ((s = LIST_FIRST(&qmgr.stranded, struct stranded, same)) != NULL) {
-        switch (move(slice_text(s->id), S(QUEUE_INCOMING))) {
-        case FAILED:
-            qmgr.stranded_again_us = clock_wall_us() + qmgr.params->minimal_backoff_time_us;
-            return;
-        case MOVED:
-            qmgr.scan_incoming = true;
-            break;
-        case GONE:
-            break;
+    LIST_EACH(each, &qmgr.stranded) {
+        struct stranded *s = LIST_ENTRY(each, struct stranded, same);
+
+        if (!move_stranded(s)) {
+            try_stranded_later();
+            continue;
         }
-        list_remove(&s->same);
+        list_remove(each);
         free(s);
     }
 }
@@ -84,7 +98,7 @@ static void back_until(slice id, int64_t at_us)
     enum moved moved = move(id, S(QUEUE_INCOMING));
 
     if (moved == FAILED)
-        strand(id);
+        strand(id, S(QUEUE_INCOMING));
     else if (moved == MOVED && at_us < qmgr.incoming_again_us)
         qmgr.incoming_again_us = at_us;
 }
@@ -101,7 +115,7 @@ bool move_all_back(struct err *err)
     while ((got = queue_scan_next(scan, &id, &path, err)) == SCAN_ID) {
         (void)set_times(path, clock_wall_us());
         if (move(id, S(QUEUE_INCOMING)) == FAILED)
-            strand(id);
+            strand(id, S(QUEUE_INCOMING));
     }
     queue_scan_close(scan);
     return got == SCAN_END;
@@ -111,7 +125,7 @@ void move_to_corrupt(const struct message *m)
 {
     event_warning("saving corrupt file \"%s\" from queue \"%s\" to queue \"%s\"", m->id, QUEUE_ACTIVE, QUEUE_CORRUPT);
     if (move(message_id(m), S(QUEUE_CORRUPT)) == FAILED)
-        strand(message_id(m));
+        strand(message_id(m), S(QUEUE_CORRUPT));
 }
 
 /* Somebody else's file, which cannot be told to wait either: it would come back at once, again and again. */

@@ -45,6 +45,7 @@ struct qmgr {
     struct waitq intake;
     bool scan_incoming;             /* asked for since the last scan began */
     deadline next_scan;             /* not before then */
+    deadline next_scan_warning;     /* nor is it told before that that one failed */
     unsigned taken;                 /* messages from incoming/ for which no token has been put back (in_flow_delay) */
     int64_t incoming_again_us;      /* a file there becomes ready then; INT64_MAX: none does */
     struct list stranded;           /* of active/: what could not be moved out of it (move.h) */
