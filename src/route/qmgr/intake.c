@@ -176,7 +176,7 @@ static bool take_incoming(struct queue_scan **scan)
         struct stat st;
         int64_t at_us;
 
-        if (queue_file_check(path, &st) != QUEUE_FILE_READY || deferred_is_being_put(&st))
+        if (queue_file_check(path, &st) != QUEUE_FILE_READY)
             continue;
         at_us = deferred_until(&st);
         if (deferred_is_over(at_us) || was_there_at_flush(&st)) {
